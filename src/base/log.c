@@ -1,0 +1,300 @@
+/* Owns the gathered log lines and hands them to stderr without ever blocking the loop. */
+#include "base/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+struct level_look {
+	const char *name;
+	const char *priority; /* sd-daemon(3) */
+	const char *colour;
+};
+
+static const struct level_look looks[] = {
+	[LOG_ERROR] = {"error", "<3>", "\033[31m"},
+	[LOG_WARNING] = {"warning", "<4>", "\033[33m"},
+	[LOG_INFO] = {"info", "<6>", ""},
+	[LOG_DEBUG] = {"debug", "<7>", "\033[2m"},
+};
+
+void log_init(struct log *log, int fd)
+{
+	struct stat info;
+
+	*log = (struct log){.fd = fd, .level = LOG_INFO, .buffer = mem_alloc(LOG_BUFFER_BYTES)};
+	if (fstat(fd, &info) == 0) {
+		log->is_socket = S_ISSOCK(info.st_mode);
+		log->is_pipe = S_ISFIFO(info.st_mode);
+		log->is_terminal = isatty(fd) == 1;
+	}
+}
+
+void log_fini(struct log *log)
+{
+	if (log->buffer != NULL) {
+		log_flush(log);
+	}
+	free(log->buffer);
+	*log = (struct log){0};
+}
+
+static void put(struct log_line *line, const char *text, size_t len)
+{
+	size_t room = sizeof(line->text) - 1 - line->len; /* 1: the newline */
+
+	len = MIN(len, room);
+	memcpy(line->text + line->len, text, len);
+	line->len += len;
+}
+
+static void put_text(struct log_line *line, const char *text)
+{
+	put(line, text, strlen(text));
+}
+
+/* Quotes, backslashes and control bytes escaped as JSON does; other bytes as they are. */
+static void put_escaped(struct log_line *line, struct span value)
+{
+	for (size_t i = 0; i < value.len; i++) {
+		unsigned char c = (unsigned char)value.data[i];
+		char code[8];
+
+		if (c == '"' || c == '\\') {
+			put(line, "\\", 1);
+			put(line, value.data + i, 1);
+		} else if (c < 0x20 || c == 0x7f) {
+			snprintf(code, sizeof(code), "\\u%04x", c);
+			put_text(line, code);
+		} else {
+			put(line, value.data + i, 1);
+		}
+	}
+}
+
+/* "2026-11-23T09:30:00.123Z"; the calendar part is computed once a second. */
+static void put_time(struct log_line *line)
+{
+	static _Thread_local time_t cached_second = -1;
+	static _Thread_local char cached_text[32];
+	struct timespec now;
+	char ms[8];
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (now.tv_sec != cached_second) {
+		struct tm parts;
+
+		gmtime_r(&now.tv_sec, &parts);
+		strftime(cached_text, sizeof(cached_text), "%Y-%m-%dT%H:%M:%S", &parts);
+		cached_second = now.tv_sec;
+	}
+	put_text(line, cached_text);
+	snprintf(ms, sizeof(ms), ".%03ldZ", now.tv_nsec / 1000000);
+	put_text(line, ms);
+}
+
+void log_begin(const struct log *log, struct log_line *line, enum log_level level, const char *object)
+{
+	const struct level_look *look = &looks[level];
+
+	line->len = 0;
+	if (log->has_priority) {
+		put_text(line, look->priority);
+	}
+	if (log->format == LOG_FORMAT_JSON) {
+		put_text(line, "{\"time\":\"");
+		put_time(line);
+		put_text(line, "\",\"level\":\"");
+		put_text(line, look->name);
+		put_text(line, "\",\"object\":\"");
+		put_text(line, object);
+		put_text(line, "\"");
+		return;
+	}
+	if (!log->has_priority) {
+		put_time(line);
+		put_text(line, " ");
+		if (log->is_terminal) {
+			put_text(line, look->colour);
+		}
+		put_text(line, look->name);
+		if (log->is_terminal && look->colour[0] != '\0') {
+			put_text(line, "\033[0m");
+		}
+		put_text(line, " ");
+	}
+	put_text(line, object);
+}
+
+static void put_key(const struct log *log, struct log_line *line, const char *key)
+{
+	if (log->format == LOG_FORMAT_JSON) {
+		put_text(line, ",\"");
+		put_text(line, key);
+		put_text(line, "\":");
+	} else {
+		put_text(line, " ");
+		put_text(line, key);
+		put_text(line, "=");
+	}
+}
+
+static bool needs_quotes(struct span value)
+{
+	for (size_t i = 0; i < value.len; i++) {
+		unsigned char c = (unsigned char)value.data[i];
+
+		if (c <= ' ' || c == '"' || c == '\\' || c == '=' || c == 0x7f) {
+			return true;
+		}
+	}
+	return value.len == 0;
+}
+
+void log_field_text(const struct log *log, struct log_line *line, const char *key, struct span value)
+{
+	put_key(log, line, key);
+	if (log->format == LOG_FORMAT_JSON || needs_quotes(value)) {
+		put_text(line, "\"");
+		put_escaped(line, value);
+		put_text(line, "\"");
+	} else {
+		put(line, value.data, value.len);
+	}
+}
+
+void log_field_u64(const struct log *log, struct log_line *line, const char *key, uint64_t value)
+{
+	char digits[24];
+
+	snprintf(digits, sizeof(digits), "%" PRIu64, value);
+	put_key(log, line, key);
+	put_text(line, digits);
+}
+
+void log_field_ms(const struct log *log, struct log_line *line, const char *key, uint64_t us)
+{
+	char digits[32];
+
+	snprintf(digits, sizeof(digits), "%" PRIu64 ".%" PRIu64, us / 1000, us / 100 % 10);
+	put_key(log, line, key);
+	put_text(line, digits);
+}
+
+void log_end(struct log *log, struct log_line *line)
+{
+	if (log->format == LOG_FORMAT_JSON) {
+		/* A line cut by its bound still ends as JSON. */
+		line->len = MIN(line->len, sizeof(line->text) - 3);
+		put(line, "}", 1);
+	}
+	line->text[line->len++] = '\n';
+	if (log->len_bytes + line->len > LOG_BUFFER_BYTES) {
+		log_flush(log);
+	}
+	if (log->len_bytes + line->len > LOG_BUFFER_BYTES) {
+		log->dropped_lines++;
+		return;
+	}
+	memcpy(log->buffer + log->len_bytes, line->text, line->len);
+	log->len_bytes += line->len;
+}
+
+void log_write(struct log *log, enum log_level level, const char *object, const char *format, ...)
+{
+	struct log_line line;
+	char text[LOG_LINE_BYTES / 2];
+	va_list args;
+
+	if (!log_wants(log, level)) {
+		return;
+	}
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	log_begin(log, &line, level, object);
+	if (log->format == LOG_FORMAT_JSON) {
+		log_field_text(log, &line, "message", span_of(text));
+	} else {
+		put_text(&line, ": ");
+		put_text(&line, text);
+	}
+	log_end(log, &line);
+}
+
+/* As many whole lines as fit into `limit`, or `limit` bytes of one line that is longer. */
+static size_t whole_lines(const char *data, size_t len, size_t limit)
+{
+	const char *end;
+
+	if (len <= limit) {
+		return len;
+	}
+	end = memrchr(data, '\n', limit);
+	return end != NULL ? (size_t)(end - data) + 1 : limit;
+}
+
+static ssize_t hand_over(const struct log *log, const char *data, size_t len)
+{
+	struct pollfd ready = {.fd = log->fd, .events = POLLOUT};
+
+	if (log->is_socket) {
+		/* has_priority: the journal's stream socket; a line may be split over two sends. */
+		return send(log->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	}
+	if (log->is_pipe) {
+		if (poll(&ready, 1, 0) != 1 || (ready.revents & POLLOUT) == 0) {
+			errno = EAGAIN;
+			return -1;
+		}
+		len = whole_lines(data, len, PIPE_BUF);
+	}
+	return write(log->fd, data, len);
+}
+
+static void say_dropped(struct log *log)
+{
+	uint64_t lines = log->dropped_lines - log->dropped_said;
+
+	if (lines > 0 && log->len_bytes < LOG_BUFFER_BYTES / 2) {
+		log->dropped_said = log->dropped_lines;
+		log_write(log, LOG_WARNING, "log", "dropped lines=%" PRIu64, lines);
+	}
+}
+
+void log_flush(struct log *log)
+{
+	size_t done = 0;
+
+	while (done < log->len_bytes) {
+		ssize_t n = hand_over(log, log->buffer + done, log->len_bytes - done);
+
+		if (n < 0 && errno == EINTR) {
+			continue;
+		}
+		if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
+			done = log->len_bytes; /* nobody reads any more: gone */
+			log->dropped_lines++;
+			break;
+		}
+		if (n <= 0) {
+			break;
+		}
+		done += (size_t)n;
+	}
+	log->len_bytes -= done;
+	if (done > 0 && log->len_bytes > 0) {
+		memmove(log->buffer, log->buffer + done, log->len_bytes);
+	}
+	say_dropped(log);
+}

@@ -1,0 +1,67 @@
+/*
+ * Log lines: gathered in a bounded buffer, written once a loop turn, never blocking.
+ *
+ * A line is one object and a key=value text ("pool", "connect failed addr=… err=…"); in JSON the text is the
+ * "message". The access log composes its own fields (proxy/access_log.c) through log_begin()/log_end().
+ * What does not fit into the buffer, or what the reader of stderr does not take, is dropped and counted; the
+ * count is logged when there is room again. Secrets, queries, bodies and answers never come here.
+ *
+ * Ways out: a socket (send with MSG_DONTWAIT), a pipe (poll, then at most PIPE_BUF at once), else plain write()
+ * (files, terminals). O_NONBLOCK is never set: the flag would be shared with others that hold the same file.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/macros.h"
+#include "base/span.h"
+
+enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
+enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+enum { LOG_BUFFER_BYTES = 256 * 1024, LOG_LINE_BYTES = 4096 };
+
+struct log {
+	int fd; /* borrowed */
+	enum log_level level;
+	enum log_format format;
+	bool is_socket;
+	bool is_pipe;
+	bool is_terminal; /* then levels are coloured */
+	bool has_priority; /* journal: "<4>" before each line instead of a time and a level */
+	char *buffer; /* owned; LOG_BUFFER_BYTES */
+	size_t len_bytes;
+	uint64_t dropped_lines;
+	uint64_t dropped_said;
+};
+
+/* A line being composed; lives on the stack. */
+struct log_line {
+	size_t len;
+	char text[LOG_LINE_BYTES];
+};
+
+void log_init(struct log *log, int fd);
+
+/* Writes what it can and frees the buffer. */
+void log_fini(struct log *log);
+
+static inline bool log_wants(const struct log *log, enum log_level level)
+{
+	return level <= log->level;
+}
+
+/* One line: `object` names who speaks ("pool", "client=7"). The text must not end with a newline. */
+void log_write(struct log *log, enum log_level level, const char *object, const char *format, ...)
+	PRINTF_LIKE(4, 5);
+
+/* Composes a line of fields: begin (time, level, object), any number of fields, end (queues it). */
+void log_begin(const struct log *log, struct log_line *line, enum log_level level, const char *object);
+void log_field_text(const struct log *log, struct log_line *line, const char *key, struct span value);
+void log_field_u64(const struct log *log, struct log_line *line, const char *key, uint64_t value);
+void log_field_ms(const struct log *log, struct log_line *line, const char *key, uint64_t us);
+void log_end(struct log *log, struct log_line *line);
+
+/* Once a loop turn: hands the gathered lines to the kernel without blocking. */
+void log_flush(struct log *log);

@@ -1,0 +1,36 @@
+/*
+ * Strict readers of numbers, durations and sizes, and writers for people.
+ *
+ * Readers take the whole span or nothing: no sign, no blanks, no trailing bytes, no overflow. They return false
+ * and leave the output alone otherwise.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/macros.h"
+#include "base/span.h"
+
+/* Decimal digits only. */
+MUST_USE bool str_read_u64(struct span text, uint64_t *ret_value);
+
+/* Hexadecimal digits only, at most 16 (RFC 9112 section 7.1, chunk-size). */
+MUST_USE bool str_read_hex(struct span text, uint64_t *ret_value);
+
+/* A number and its unit, which is required: 250ms 10s 5m 1h 1d; "0" needs none. */
+MUST_USE bool str_read_duration(struct span text, uint64_t *ret_ms);
+
+/* A number of bytes: plain, or with KiB MiB GiB (1024) or kB MB GB (1000); a "B" alone is allowed. */
+MUST_USE bool str_read_size(struct span text, uint64_t *ret_bytes);
+
+/* 0% to 100%, the sign is required. */
+MUST_USE bool str_read_percent(struct span text, uint64_t *ret_percent);
+
+/* Writes like "250ms", "10s", "1h" (the largest unit that divides) / "64KiB", "1000". Returns `out`. */
+char *str_write_duration(char *out, size_t out_bytes, uint64_t ms);
+char *str_write_size(char *out, size_t out_bytes, uint64_t bytes);
+
+/* The number of single-byte edits (insert, delete, replace, swap) between two short words; for "did you mean". */
+unsigned str_edit_distance(const char *a, const char *b);

@@ -1,0 +1,38 @@
+/*
+ * Who may use the pool and under which names: networks, Host names, labels.
+ *
+ * Built from the configuration once (and anew on reload); pure afterwards.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/macros.h"
+#include "base/span.h"
+#include "config/config.h"
+#include "net/addr.h"
+
+struct access;
+
+/* The configuration was checked: its networks parse. `upstream_host` is the URL's name without port. */
+struct access *access_new(const struct config *config, struct span upstream_host);
+void access_free(struct access *access);
+
+/* access.allow; unix peers are exempt. */
+bool access_allows_peer(const struct access *access, const struct addr *peer);
+
+/*
+ * Is the Host of a request one of ours? Accepts localhost, IP literals, this machine's names, the upstream's name,
+ * access.hosts, and names that public DNS cannot hold: single-label ones, and those under .localhost .local .lan .internal
+ * .home.arpa. Compared without ASCII case and without a final dot; any port. Empty is refused.
+ */
+bool access_allows_host(const struct access *access, struct span host);
+
+/*
+ * The label in Basic credentials with an empty password ("Basic " base64 of "NAME:"): fills `out` (at most 63 bytes of
+ * [A-Za-z0-9._-], others become '_') and returns true; false for any other value (then it belongs to the upstream).
+ */
+enum { ACCESS_LABEL_BYTES = 64 };
+bool access_read_label(struct span authorization, char out[ACCESS_LABEL_BYTES]);

@@ -1,0 +1,62 @@
+/*
+ * May a failed attempt be sent a second time? Pure policy: "The rule of one submit".
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/span.h"
+#include "proxy/profile.h"
+
+/* What is known of a request at the moment its attempt failed. */
+enum evidence {
+	EVIDENCE_UNSENT, /* not one byte was handed to the kernel */
+	EVIDENCE_UNDELIVERED, /* the server had closed before any byte of it came */
+	EVIDENCE_UNKNOWN, /* anything else */
+};
+
+const char *evidence_name(enum evidence evidence);
+
+/* The facts, as read from the connection when it failed. */
+struct evidence_facts {
+	uint64_t bytes_before; /* written to the socket before this request */
+	uint64_t bytes_now; /* written now */
+	bool response_began; /* any byte of a response was read */
+	bool read_end; /* a read returned 0 (FIN) */
+	bool write_failed; /* a write or SO_ERROR ever failed on this socket */
+	bool has_tcp_info; /* the two below are valid */
+	bool is_close_wait; /* tcpi_state was TCP_CLOSE_WAIT at that moment */
+	uint64_t tcpi_bytes_acked; /* the SYN counts as one */
+};
+
+enum evidence evidence_judge(const struct evidence_facts *facts);
+
+struct retry_question {
+	enum profile_class class;
+	struct span method;
+	enum evidence evidence;
+	bool repeat_other; /* upstream.repeat_other */
+	bool was_repeated; /* one repeat at most */
+	bool budget_left; /* for unknown repeats only */
+	bool deadline_passed;
+};
+
+/* NULL when it may be repeated, else the reason why not (one of a fixed set of words for the log). */
+const char *retry_refuse(const struct retry_question *question);
+
+/* Does the class allow repeating a request whose fate is unknown? */
+bool retry_class_is_repeatable(enum profile_class class, struct span method, bool repeat_other);
+
+/*
+ * The budget of unknown repeats: over the last 10 s, at most 20 % of the requests plus pool.size. One-second slots.
+ */
+struct retry_budget {
+	uint64_t second; /* of the newest slot */
+	uint32_t requests[10];
+	uint32_t repeats[10];
+};
+
+void retry_budget_count_request(struct retry_budget *budget, uint64_t now_ms);
+/* True and counted when there is room for one more repeat. */
+bool retry_budget_take(struct retry_budget *budget, uint64_t now_ms, uint64_t pool_size);
