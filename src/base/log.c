@@ -88,7 +88,7 @@ static void put_time(struct log_line *line)
 	static _Thread_local time_t cached_second = -1;
 	static _Thread_local char cached_text[32];
 	struct timespec now;
-	char ms[8];
+	char ms[24];
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	if (now.tv_sec != cached_second) {

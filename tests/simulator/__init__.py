@@ -1,0 +1,1 @@
+"""The simulated API: an HTTPS server with counters and scripted faults. See README.md."""
