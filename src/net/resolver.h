@@ -16,8 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/addr.h"
 #include "base/err.h"
-#include "net/addr.h"
 
 struct clock;
 struct event_base;

@@ -8,11 +8,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/addr.h"
 #include "base/err.h"
 #include "base/macros.h"
 #include "base/span.h"
 #include "config/config.h"
-#include "net/addr.h"
 
 struct access;
 
