@@ -1,0 +1,500 @@
+/* Owns one socket with its SSL and events, for clients and for the upstream alike. */
+#include "net/stream.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <linux/tcp.h> /* tcpi_bytes_acked; clashes with netinet/tcp.h */
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
+
+#include "base/clock.h"
+#include "net/tls.h"
+
+enum {
+	USER_TIMEOUT_MS = 10000, /* unacknowledged bytes this old end the connection */
+	KEEPALIVE_IDLE_S = 30,
+	KEEPALIVE_INTERVAL_S = 5,
+	KEEPALIVE_PROBES = 3,
+	STATE_CLOSE_WAIT = 8, /* TCP_CLOSE_WAIT of net/tcp_states.h */
+};
+
+static void on_read_event(evutil_socket_t fd, short what, void *arg);
+static void on_write_event(evutil_socket_t fd, short what, void *arg);
+
+static void set_up(struct stream *stream, const struct stream_setup *setup, int fd, const struct addr *peer)
+{
+	*stream = (struct stream){.fd = fd,
+				  .clock = setup->clock,
+				  .base = setup->base,
+				  .ops = setup->ops,
+				  .owner = setup->owner,
+				  .peer = *peer};
+	event_assign(&stream->read_event, setup->base, fd, EV_READ | EV_PERSIST, on_read_event, stream);
+	event_assign(&stream->write_event, setup->base, fd, EV_WRITE, on_write_event, stream);
+}
+
+void stream_adopt(struct stream *stream, const struct stream_setup *setup, int fd, const struct addr *peer)
+{
+	set_up(stream, setup, fd, peer);
+	stream_set_reading(stream, true);
+}
+
+static void set_option(int fd, int level, int name, int value)
+{
+	/* A missing option costs comfort, not correctness. */
+	(void)setsockopt(fd, level, name, &value, sizeof(value));
+}
+
+static void set_tcp_options(int fd)
+{
+	set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
+	set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
+	set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
+	set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
+}
+
+static enum err err_of_connect(struct stream *stream, int error)
+{
+	char text[96];
+
+	stream->last_errno = error;
+	snprintf(stream->error_text, sizeof(stream->error_text), "%s",
+		 strerror_r(error, text, sizeof(text)));
+	switch (error) {
+	case ECONNREFUSED:
+	case ECONNRESET:
+		return ERR_CONNECT_REFUSED;
+	case ETIMEDOUT:
+		return ERR_CONNECT_TIMEOUT;
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+		return ERR_NO_DESCRIPTORS;
+	default:
+		return ERR_CONNECT_FAILED;
+	}
+}
+
+enum err stream_connect(struct stream *stream, const struct stream_setup *setup, const struct addr *peer,
+			struct tls_client *tls)
+{
+	int fd = socket(peer->sa.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	set_up(stream, setup, fd, peer);
+	if (fd < 0) {
+		return err_of_connect(stream, errno);
+	}
+	if (!addr_is_local(peer)) {
+		set_tcp_options(fd);
+	}
+	if (connect(fd, &peer->sa.any, peer->len) != 0 && errno != EINPROGRESS) {
+		enum err err = err_of_connect(stream, errno);
+
+		stream_close(stream);
+		return err;
+	}
+	stream->tls = tls != NULL ? tls_client_ref(tls) : NULL;
+	stream->is_connecting = true;
+	event_add(&stream->write_event, NULL);
+	return ERR_NONE;
+}
+
+void stream_close(struct stream *stream)
+{
+	if (stream->fd < 0 || stream->base == NULL) {
+		return;
+	}
+	event_del(&stream->read_event);
+	event_del(&stream->write_event);
+	if (stream->ssl != NULL) {
+		/* Without this OpenSSL would drop the session as one that ended badly. */
+		SSL_set_shutdown(stream->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+		SSL_free(stream->ssl);
+		stream->ssl = NULL;
+	}
+	tls_client_unref(stream->tls);
+	stream->tls = NULL;
+	close(stream->fd);
+	stream->fd = -1;
+}
+
+void stream_abort(struct stream *stream)
+{
+	const struct linger reset = {.l_onoff = 1, .l_linger = 0};
+
+	if (stream->fd >= 0) {
+		(void)setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	}
+	stream_close(stream);
+}
+
+void stream_shutdown_write(struct stream *stream)
+{
+	if (stream->ssl != NULL && !stream->is_handshaking) {
+		ERR_clear_error();
+		(void)SSL_shutdown(stream->ssl); /* the FIN below says the same to who did not get it */
+	}
+	(void)shutdown(stream->fd, SHUT_WR);
+}
+
+/* --- opening: TCP, then the handshake --- */
+
+static void finish_opening(struct stream *stream, enum err err)
+{
+	stream->is_connecting = false;
+	stream->is_handshaking = false;
+	stream->ops->on_connected(stream->owner, err);
+}
+
+static enum err err_of_handshake(struct stream *stream, int ssl_error, int error)
+{
+	long verdict = SSL_get_verify_result(stream->ssl);
+	unsigned long reason = ERR_peek_last_error();
+
+	stream->last_errno = error;
+	if (verdict != X509_V_OK) {
+		snprintf(stream->error_text, sizeof(stream->error_text), "%s",
+			 X509_verify_cert_error_string(verdict));
+		return ERR_TLS_CERTIFICATE;
+	}
+	if (ssl_error == SSL_ERROR_SSL && reason != 0) {
+		ERR_error_string_n(reason, stream->error_text, sizeof(stream->error_text));
+	} else {
+		snprintf(stream->error_text, sizeof(stream->error_text), "%s in the handshake",
+			 error == ECONNRESET ? "reset" : "connection ended");
+	}
+	return ERR_TLS_FAILED;
+}
+
+static void continue_handshake(struct stream *stream)
+{
+	int result;
+	int ssl_error;
+	int error;
+
+	ERR_clear_error();
+	errno = 0;
+	result = SSL_do_handshake(stream->ssl);
+	error = errno;
+	if (result == 1) {
+		stream->tls_up_us = stream->clock->now_us;
+		finish_opening(stream, ERR_NONE);
+		return;
+	}
+	ssl_error = SSL_get_error(stream->ssl, result);
+	if (ssl_error == SSL_ERROR_WANT_WRITE) {
+		event_add(&stream->write_event, NULL);
+	} else if (ssl_error != SSL_ERROR_WANT_READ) {
+		finish_opening(stream, err_of_handshake(stream, ssl_error, error));
+	}
+}
+
+static void on_tcp_up(struct stream *stream)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	(void)getsockopt(stream->fd, SOL_SOCKET, SO_ERROR, &error, &len);
+	if (error != 0) {
+		finish_opening(stream, err_of_connect(stream, error));
+		return;
+	}
+	stream->is_connecting = false;
+	stream->tcp_up_us = stream->clock->now_us;
+	stream_set_reading(stream, true);
+	if (stream->tls == NULL) {
+		finish_opening(stream, ERR_NONE);
+		return;
+	}
+	stream->ssl = tls_client_open(stream->tls, stream->fd, &stream->peer);
+	if (stream->ssl == NULL) {
+		snprintf(stream->error_text, sizeof(stream->error_text), "no memory for TLS");
+		finish_opening(stream, ERR_TLS_FAILED);
+		return;
+	}
+	stream->is_handshaking = true;
+	continue_handshake(stream);
+}
+
+static void on_read_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct stream *stream = arg;
+
+	(void)fd;
+	(void)what;
+	clock_refresh(stream->clock);
+	if (stream->is_handshaking) {
+		continue_handshake(stream);
+	} else {
+		stream->ops->on_readable(stream->owner);
+	}
+}
+
+static void on_write_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct stream *stream = arg;
+
+	(void)fd;
+	(void)what;
+	clock_refresh(stream->clock);
+	if (stream->is_connecting) {
+		on_tcp_up(stream);
+	} else if (stream->is_handshaking) {
+		continue_handshake(stream);
+	} else if (stream->read_waits_for_write) {
+		stream->read_waits_for_write = false;
+		stream->ops->on_readable(stream->owner);
+	} else {
+		stream->ops->on_writable(stream->owner);
+	}
+}
+
+/* --- reading --- */
+
+void stream_set_reading(struct stream *stream, bool on)
+{
+	if (on == stream->is_reading || stream->fd < 0) {
+		return;
+	}
+	stream->is_reading = on;
+	if (on) {
+		event_add(&stream->read_event, NULL);
+		if (stream_has_pending(stream)) {
+			stream_poke(stream);
+		}
+	} else {
+		event_del(&stream->read_event);
+	}
+}
+
+void stream_poke(struct stream *stream)
+{
+	event_active(&stream->read_event, EV_READ, 0);
+}
+
+static struct io read_plain(struct stream *stream, void *data, size_t cap)
+{
+	ssize_t n;
+
+	do {
+		n = recv(stream->fd, data, cap, 0);
+	} while (n < 0 && errno == EINTR);
+	if (n > 0) {
+		return (struct io){IO_OK, (size_t)n};
+	}
+	if (n == 0) {
+		stream->ended_by_fin = true;
+		return (struct io){IO_END, 0};
+	}
+	if (errno == EAGAIN || errno == EWOULDBLOCK) {
+		return (struct io){IO_AGAIN, 0};
+	}
+	stream->last_errno = errno;
+	return (struct io){IO_FAILED, 0};
+}
+
+/* A close_notify has come: did the FIN come with it? */
+static bool has_fin_arrived(const struct stream *stream)
+{
+	char byte;
+
+	return recv(stream->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+static struct io read_tls(struct stream *stream, void *data, size_t cap)
+{
+	size_t n = 0;
+	int result;
+	int error;
+
+	ERR_clear_error();
+	errno = 0;
+	result = SSL_read_ex(stream->ssl, data, cap, &n);
+	error = errno;
+	if (result == 1) {
+		return (struct io){IO_OK, n};
+	}
+	switch (SSL_get_error(stream->ssl, result)) {
+	case SSL_ERROR_WANT_READ:
+		return (struct io){IO_AGAIN, 0};
+	case SSL_ERROR_WANT_WRITE:
+		stream->read_waits_for_write = true;
+		event_add(&stream->write_event, NULL);
+		return (struct io){IO_AGAIN, 0};
+	case SSL_ERROR_ZERO_RETURN:
+		stream->ended_by_close_notify = true;
+		stream->ended_by_fin = has_fin_arrived(stream);
+		return (struct io){IO_END, 0};
+	case SSL_ERROR_SSL:
+		if (ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+			stream->ended_by_fin = true;
+			return (struct io){IO_END, 0};
+		}
+		stream->last_errno = EPROTO;
+		return (struct io){IO_FAILED, 0};
+	default:
+		stream->last_errno = error != 0 ? error : EPROTO;
+		return (struct io){IO_FAILED, 0};
+	}
+}
+
+struct io stream_read(struct stream *stream, void *data, size_t cap)
+{
+	assert(stream->fd >= 0 && cap > 0);
+	return stream->ssl != NULL ? read_tls(stream, data, cap) : read_plain(stream, data, cap);
+}
+
+bool stream_has_pending(const struct stream *stream)
+{
+	return stream->ssl != NULL && SSL_has_pending(stream->ssl) == 1;
+}
+
+bool stream_is_quiet(const struct stream *stream)
+{
+	char byte;
+
+	return !stream_has_pending(stream) && recv(stream->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+	       (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+/* --- writing --- */
+
+static struct io write_failed(struct stream *stream, int error, size_t done)
+{
+	stream->last_errno = error;
+	stream->write_failed = true;
+	return (struct io){IO_FAILED, done};
+}
+
+static struct io write_tls(struct stream *stream, const char *data, size_t len)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		size_t n = 0;
+		int result;
+		int error;
+
+		ERR_clear_error();
+		errno = 0;
+		result = SSL_write_ex(stream->ssl, data + done, len - done, &n);
+		error = errno;
+		if (result == 1) {
+			done += n;
+			continue;
+		}
+		switch (SSL_get_error(stream->ssl, result)) {
+		case SSL_ERROR_WANT_WRITE:
+			event_add(&stream->write_event, NULL);
+			return (struct io){IO_AGAIN, done};
+		case SSL_ERROR_WANT_READ:
+			return (struct io){IO_AGAIN, done};
+		default:
+			return write_failed(stream, error != 0 ? error : EPROTO, done);
+		}
+	}
+	return (struct io){IO_OK, done};
+}
+
+static struct io write_plain(struct stream *stream, const struct iovec *pieces, unsigned count)
+{
+	struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)pieces, .msg_iovlen = count};
+	size_t total = 0;
+	ssize_t n;
+
+	for (unsigned i = 0; i < count; i++) {
+		total += pieces[i].iov_len;
+	}
+	do {
+		n = sendmsg(stream->fd, &message, MSG_NOSIGNAL);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
+		return write_failed(stream, errno, 0);
+	}
+	n = MAX(n, 0);
+	stream->plain_written_bytes += (size_t)n;
+	if ((size_t)n == total) {
+		return (struct io){IO_OK, total};
+	}
+	event_add(&stream->write_event, NULL);
+	return (struct io){IO_AGAIN, (size_t)n};
+}
+
+struct io stream_writev(struct stream *stream, const struct iovec *pieces, unsigned count)
+{
+	size_t done = 0;
+
+	assert(stream->fd >= 0);
+	if (stream->ssl == NULL) {
+		return write_plain(stream, pieces, count);
+	}
+	for (unsigned i = 0; i < count; i++) {
+		struct io io = write_tls(stream, pieces[i].iov_base, pieces[i].iov_len);
+
+		done += io.bytes;
+		if (io.status != IO_OK) {
+			return (struct io){io.status, done};
+		}
+	}
+	return (struct io){IO_OK, done};
+}
+
+struct io stream_write(struct stream *stream, const void *data, size_t len)
+{
+	const struct iovec piece = {.iov_base = (void *)(uintptr_t)data, .iov_len = len};
+
+	return stream_writev(stream, &piece, 1);
+}
+
+/* --- facts --- */
+
+uint64_t stream_written_bytes(const struct stream *stream)
+{
+	return stream->ssl != NULL ? BIO_number_written(SSL_get_wbio(stream->ssl))
+				   : stream->plain_written_bytes;
+}
+
+void stream_facts(const struct stream *stream, struct stream_facts *ret_facts)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info);
+	const socklen_t needed = offsetof(struct tcp_info, tcpi_bytes_acked) + sizeof(info.tcpi_bytes_acked);
+
+	*ret_facts = (struct stream_facts){
+		.written_bytes = stream_written_bytes(stream),
+		.read_end = stream->ended_by_fin,
+		.write_failed = stream->write_failed,
+	};
+	if (getsockopt(stream->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 && len >= needed) {
+		ret_facts->has_tcp_info = true;
+		ret_facts->is_close_wait = info.tcpi_state == STATE_CLOSE_WAIT;
+		ret_facts->tcpi_bytes_acked = info.tcpi_bytes_acked;
+	}
+}
+
+void stream_trim(struct stream *stream)
+{
+	if (stream->ssl != NULL) {
+		(void)SSL_free_buffers(stream->ssl);
+	}
+}
+
+bool stream_was_resumed(const struct stream *stream)
+{
+	return stream->ssl != NULL && SSL_session_reused(stream->ssl) == 1;
+}
+
+const char *stream_tls_version(const struct stream *stream)
+{
+	return stream->ssl != NULL ? SSL_get_version(stream->ssl) : "";
+}
