@@ -1,0 +1,161 @@
+/* Owns a listening socket and accepts from it in batches. */
+#include "net/listener.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+enum { BACKLOG = 4096, BATCH = 64, TROUBLE_PAUSE_MS = 100 };
+
+static void on_ready(evutil_socket_t fd, short what, void *arg);
+
+static void on_retry(void *arg)
+{
+	struct listener *listener = arg;
+
+	if (!listener->is_paused && listener->fd >= 0) {
+		event_add(&listener->event, NULL);
+	}
+}
+
+/* Another process's dead socket file is removed; a live one is not. */
+static void remove_stale_file(const struct addr *addr)
+{
+	struct stat info;
+	int probe;
+
+	if (lstat(addr->sa.local.sun_path, &info) != 0 || !S_ISSOCK(info.st_mode)) {
+		return;
+	}
+	probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (probe < 0) {
+		return;
+	}
+	if (connect(probe, &addr->sa.any, addr->len) != 0 && errno == ECONNREFUSED) {
+		(void)unlink(addr->sa.local.sun_path);
+	}
+	close(probe);
+}
+
+static bool bind_and_listen(int fd, const struct listener_setup *setup, const struct addr *addr)
+{
+	const int on = 1;
+
+	if (addr_is_local(addr)) {
+		remove_stale_file(addr);
+	} else {
+		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+		/* Accepted sockets inherit it. */
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	}
+	if (addr->sa.any.sa_family == AF_INET6) {
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+	}
+	if (setup->reuseport && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0) {
+		return false;
+	}
+	if (bind(fd, &addr->sa.any, addr->len) != 0) {
+		return false;
+	}
+	if (addr_is_local(addr)) {
+		/* Who may reach the directory may use the pool; restrict the directory. */
+		(void)chmod(addr->sa.local.sun_path, 0666);
+	}
+	return listen(fd, BACKLOG) == 0;
+}
+
+bool listener_open(struct listener *listener, const struct listener_setup *setup, const struct addr *addr)
+{
+	int fd = socket(addr->sa.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0) {
+		return false;
+	}
+	if (!bind_and_listen(fd, setup, addr)) {
+		int error = errno;
+
+		close(fd);
+		errno = error;
+		return false;
+	}
+	*listener = (struct listener){.fd = fd, .addr = *addr, .ops = setup->ops, .owner = setup->owner};
+	if (!addr_is_local(addr)) {
+		(void)getsockname(fd, &listener->addr.sa.any, &listener->addr.len);
+	}
+	event_assign(&listener->event, setup->base, fd, EV_READ | EV_PERSIST, on_ready, listener);
+	timer_init(&listener->retry, setup->base, setup->clock, on_retry, listener);
+	return true;
+}
+
+void listener_start(struct listener *listener)
+{
+	event_add(&listener->event, NULL);
+}
+
+void listener_close(struct listener *listener)
+{
+	if (listener->fd < 0) {
+		return;
+	}
+	event_del(&listener->event);
+	timer_fini(&listener->retry);
+	close(listener->fd);
+	listener->fd = -1;
+	if (addr_is_local(&listener->addr)) {
+		(void)unlink(listener->addr.sa.local.sun_path);
+	}
+}
+
+void listener_set_paused(struct listener *listener, bool paused)
+{
+	if (listener->fd < 0 || paused == listener->is_paused) {
+		return;
+	}
+	listener->is_paused = paused;
+	if (paused) {
+		event_del(&listener->event);
+	} else {
+		event_add(&listener->event, NULL);
+	}
+}
+
+static bool is_shortage(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+static void on_ready(evutil_socket_t fd, short what, void *arg)
+{
+	struct listener *listener = arg;
+
+	(void)what;
+	clock_refresh(listener->retry.clock);
+	for (int i = 0; i < BATCH && listener->fd >= 0; i++) {
+		struct addr peer = {.len = sizeof(peer.sa)};
+		int accepted;
+
+		if (!listener->ops->may_accept(listener->owner)) {
+			listener_set_paused(listener, true);
+			return;
+		}
+		accepted = accept4(fd, &peer.sa.any, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (accepted < 0 && is_shortage(errno)) {
+			listener->ops->on_trouble(listener->owner, errno);
+			event_del(&listener->event);
+			timer_set(&listener->retry, listener->retry.clock->now_ms + TROUBLE_PAUSE_MS);
+			return;
+		}
+		if (accepted < 0 && errno != ECONNABORTED && errno != EINTR) {
+			return;
+		}
+		if (accepted >= 0 && !listener->ops->on_accept(listener->owner, accepted, &peer)) {
+			return;
+		}
+	}
+}

@@ -1,0 +1,54 @@
+/*
+ * A listening socket: binds, accepts in batches, pauses without spinning when descriptors run out.
+ *
+ * on_accept gives a non-blocking, close-on-exec socket to the owner, who owns it from then on, and returns whether to go
+ * on accepting in this turn. EMFILE and its like pause accepting for 100 ms, after which it is tried again; the connections wait in
+ * the kernel's backlog meanwhile.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "base/addr.h"
+#include "base/list.h"
+#include "base/macros.h"
+#include "net/timer.h"
+
+struct listener_ops {
+	bool (*on_accept)(void *owner, int fd, const struct addr *peer);
+	/* May another connection be taken now? When not, the owner calls listener_set_paused(…, false) later. */
+	bool (*may_accept)(void *owner);
+	/* Accepting failed for want of descriptors or memory; said for the log. */
+	void (*on_trouble)(void *owner, int error);
+};
+
+struct listener {
+	struct list_node node; /* for the owner */
+	int fd; /* owned; -1 when closed */
+	struct addr addr; /* as bound: a port of 0 replaced by the real one */
+	const struct listener_ops *ops; /* borrowed */
+	void *owner; /* borrowed */
+	struct event event;
+	struct timer retry;
+	bool is_paused;
+};
+
+struct listener_setup {
+	struct event_base *base;
+	struct clock *clock;
+	const struct listener_ops *ops;
+	void *owner;
+	bool reuseport;
+};
+
+/* Binds and listens; accepts once listener_start() was called. False with errno set, nothing left open. */
+MUST_USE bool listener_open(struct listener *listener, const struct listener_setup *setup, const struct addr *addr);
+void listener_start(struct listener *listener);
+
+/* Closes the socket; removes a unix socket's file. */
+void listener_close(struct listener *listener);
+
+void listener_set_paused(struct listener *listener, bool paused);
