@@ -22,7 +22,7 @@
  * Gone: connections to an address that has gone from the answer are retired over 30 s, evenly: address_retire_count() says
  * how many of them should end now. An address that comes back keeps its connections and what is known of it.
  *
- * Ownership: the book owns its addresses and borrows the uses. Only address_book_update() allocates, and only for an
+ * Ownership: the book owns its addresses, borrows the uses, and must not be moved. Only address_book_update() allocates, and only for an
  * address not seen before. At most ADDRESS_BOOK_CURRENT_MAX are current; the gone ones are bounded by their connections.
  */
 #pragma once
