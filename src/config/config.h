@@ -12,6 +12,15 @@
 #include <stdio.h>
 
 #include "base/macros.h"
+#include "base/span.h"
+
+/* The index of an option in config_options[]: OPTION_ID_pool_size. */
+enum option_id {
+#define OPTION(type, field, kind, ...) OPTION_ID_##field,
+#include "config/options.def"
+#undef OPTION
+	OPTION_COUNT
+};
 
 struct string_list {
 	char **items; /* owned, each too */
@@ -28,6 +37,8 @@ struct config {
 #define OPTION(type, field, kind, ...) type field;
 #include "config/options.def"
 #undef OPTION
+	/* Owned; who set an option last ("FILE:LINE", "--set KEY"), NULL for a default: the `where` of later problems. */
+	char *origins[OPTION_COUNT];
 };
 
 enum option_kind {
@@ -58,7 +69,13 @@ struct option {
 extern const struct option config_options[];
 extern const size_t config_option_count;
 
-/* Problems found, each one line without newline, in order. `errors` counts those that are not warnings. */
+/*
+ * Problems found, each one line without newline, in order: "WHERE: key: what is wrong; what to do", a warning with
+ * "warning: " before it. `errors` counts those that are not warnings. After CONFIG_PROBLEMS_MAX lines the rest is only
+ * counted. Zeroed memory is an empty one.
+ */
+enum { CONFIG_PROBLEMS_MAX = 100 };
+
 struct config_problems {
 	char **lines; /* owned, each too */
 	size_t count;
@@ -67,11 +84,22 @@ struct config_problems {
 
 void config_problems_fini(struct config_problems *problems);
 
-/* `where` is "FILE:LINE" or "--set KEY" or NULL; warnings do not count as errors. */
+/*
+ * Joins the origin of a setting and its key to the `where` of a problem: "FILE:LINE: pool.size", "--set pool.size", or
+ * without an origin "pool.size". A long one loses its beginning. Returns `out`.
+ */
+enum { CONFIG_WHERE_BYTES = 512 };
+char *config_where(const char *origin, const char *key, char out[CONFIG_WHERE_BYTES]);
+
+/* `where` is "FILE:LINE", what config_where() wrote, or NULL; warnings do not count as errors. */
 void config_problem(struct config_problems *problems, const char *where, const char *format, ...)
 	PRINTF_LIKE(3, 4);
 void config_warning(struct config_problems *problems, const char *where, const char *format, ...)
 	PRINTF_LIKE(3, 4);
+
+/* Untrusted text for a problem: in quotes, control bytes as '?', cut after 60 bytes. Returns `out`. */
+enum { CONFIG_QUOTE_BYTES = 72 };
+char *config_quote(struct span text, char out[CONFIG_QUOTE_BYTES]);
 
 /* All fields at their defaults. */
 void config_init(struct config *config);
@@ -81,9 +109,14 @@ void config_fini(struct config *config);
 const struct option *config_find(const char *key);
 const struct option *config_nearest(const char *key);
 
+/* The index of the first option of a section ("pool"), or OPTION_COUNT; and the most alike section, false when none is. */
+enum { CONFIG_SECTION_BYTES = 32 };
+size_t config_find_section(const char *name);
+MUST_USE bool config_nearest_section(const char *name, char ret_section[CONFIG_SECTION_BYTES]);
+
 /*
- * Sets one option from its text (lists take commas). On a fault adds a problem that names the option, what is wrong and
- * what is allowed, and leaves the field alone.
+ * Sets one option from its text (lists take commas). `where` is "FILE:LINE", "--set KEY" or NULL, and becomes the option's
+ * origin. On a fault adds a problem that names the option, what is wrong and what is allowed, and leaves the field alone.
  */
 void config_set(struct config *config, struct config_problems *problems, const char *where, const char *key,
 		const char *text);
@@ -93,6 +126,13 @@ void config_set_list(struct config *config, struct config_problems *problems, co
 
 /* Writes an option's present value as its text form ("64KiB", "auto", "a, b"). Returns `out`. */
 char *config_value_text(const struct config *config, const struct option *option, char *out, size_t out_bytes);
+
+/* What an option may be set to, for people: "1 to 10000", "auto, or 1s to 1d", "true or false". Returns `out`. */
+enum { CONFIG_ALLOWED_BYTES = 128 };
+char *config_allowed_text(const struct option *option, char out[CONFIG_ALLOWED_BYTES]);
+
+/* Has the option the same value in both? For reloads, and to tell a default. */
+bool config_is_same(const struct config *a, const struct config *b, const struct option *option);
 
 /*
  * What one option alone cannot show: addresses and networks that do not parse, a listen address other than

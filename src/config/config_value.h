@@ -1,0 +1,52 @@
+/*
+ * One value of one option: read from its text, written as text, compared. Internal to config/.
+ */
+#pragma once
+
+#include "base/macros.h"
+#include "base/span.h"
+#include "config/config.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+union option_value {
+	bool is_on;              /* BOOL */
+	uint64_t number;         /* U64, DURATION, SIZE, PERCENT, WORD, DURATION_OR */
+	char *text;              /* TEXT; owned */
+	struct string_list list; /* LIST; owned */
+};
+
+enum { CONFIG_FAULT_BYTES = 400, CONFIG_LIST_MAX = 1024 };
+
+/* Reads by the option's kind. On a fault fills `fault` ("'10' needs a unit: …; allowed: …") and returns false. */
+MUST_USE bool config_value_read(const struct option *option, struct span text,
+				union option_value *ret_value, char fault[CONFIG_FAULT_BYTES]);
+
+/* The same for the items of a LIST. */
+MUST_USE bool config_value_read_items(const char *const *items, size_t count,
+				      union option_value *ret_value,
+				      char fault[CONFIG_FAULT_BYTES]);
+
+/* Where the option's value lies in a config. */
+static inline void *config_field(struct config *config, const struct option *option)
+{
+	return (char *)config + option->offset;
+}
+
+static inline const void *config_field_const(const struct config *config,
+					     const struct option *option)
+{
+	return (const char *)config + option->offset;
+}
+
+/* The option's words; config_take_word() takes one after the other off the front, until it returns false. */
+static inline struct span config_words(const struct option *option)
+{
+	return option->words != NULL ? span_of(option->words) : (struct span){0};
+}
+
+bool config_take_word(struct span *rest, struct span *ret_word);
+
+void string_list_fini(struct string_list *list);

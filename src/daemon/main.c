@@ -1,0 +1,55 @@
+/* The entrance: reads the command line and runs the daemon in the foreground. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "config/config.h"
+#include "daemon/cli.h"
+#include "daemon/worker.h"
+
+static int run(const struct config *config)
+{
+	struct log log;
+	struct worker *worker;
+	int status = CLI_EXIT_FAILED;
+
+	log_init(&log, STDERR_FILENO);
+	log.level = (enum log_level)config->log_level;
+	log.format = (enum log_format)config->log_format;
+	worker = worker_new(config, &log);
+	if (worker != NULL) {
+		status = worker_run(worker);
+	}
+	worker_free(worker);
+	log_fini(&log);
+	return status;
+}
+
+static int load_and_run(const struct cli *cli)
+{
+	struct config config;
+	struct config_problems problems = {0};
+	int status = CLI_EXIT_FAILED;
+	bool good = cli_load(cli, &config, &problems);
+
+	cli_print_problems(&problems, stderr);
+	config_problems_fini(&problems);
+	if (good) {
+		status = run(&config);
+	}
+	config_fini(&config);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct cli cli;
+	int status;
+
+	if (!cli_parse(&cli, argc, argv, stderr)) {
+		return CLI_EXIT_USAGE;
+	}
+	status = cli.command == CLI_RUN ? load_and_run(&cli) : cli_answer(&cli, stdout, stderr);
+	cli_fini(&cli);
+	return status;
+}

@@ -1,0 +1,417 @@
+/* Owns everything that serves, and the loop that turns it. */
+#include "daemon/worker.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "config/config.h"
+#include "config/url.h"
+#include "daemon/limits.h"
+#include "net/listener.h"
+#include "net/resolver.h"
+#include "net/timer.h"
+#include "net/tls.h"
+#include "pool/pool.h"
+#include "proxy/client.h"
+#include "proxy/proxy.h"
+
+enum { WARM_WAIT_MS = 10000, EXIT_BY_SECOND_SIGNAL = 1 };
+
+struct door {
+	struct worker *worker; /* borrowed */
+	struct listener listener;
+};
+
+struct worker {
+	const struct config *config; /* borrowed */
+	struct log *log; /* borrowed */
+	struct clock clock;
+	struct event_base *base; /* owned */
+	struct upstream_url url;
+	struct tls_client *tls; /* one reference; NULL when the upstream is plain */
+	struct resolver *resolver; /* owned */
+	struct pool pool;
+	struct proxy proxy;
+	struct door *doors; /* owned */
+	size_t door_count;
+	struct event signals[3];
+	struct timer warm_timer; /* serves at last without warmth */
+	struct timer drain_timer;
+	int exit_status;
+	bool is_serving;
+	bool is_stopping;
+	bool is_done;
+};
+
+/* --- listeners --- */
+
+static bool on_accept(void *owner, int fd, const struct addr *peer)
+{
+	struct door *door = owner;
+	uint16_t port = addr_is_local(&door->listener.addr) ? 0 : addr_port(&door->listener.addr);
+
+	client_new(&door->worker->proxy, fd, peer, port);
+	return true;
+}
+
+static bool may_accept(void *owner)
+{
+	struct proxy *proxy = &((struct door *)owner)->worker->proxy;
+
+	return proxy_client_count(proxy) < proxy->config->limits_clients || proxy_close_idle_client(proxy);
+}
+
+static void on_trouble(void *owner, int error)
+{
+	struct worker *worker = ((struct door *)owner)->worker;
+
+	log_write(worker->log, LOG_WARNING, "listener",
+		  "accepting pauses: %s (clients=%zu); raise LimitNOFILE= or ulimit -n", strerror(error),
+		  proxy_client_count(&worker->proxy));
+}
+
+static const struct listener_ops listener_ops = {
+	.on_accept = on_accept, .may_accept = may_accept, .on_trouble = on_trouble};
+
+static void on_client_gone(void *owner)
+{
+	struct worker *worker = owner;
+
+	for (size_t i = 0; i < worker->door_count && worker->is_serving && !worker->is_stopping; i++) {
+		listener_set_paused(&worker->doors[i].listener, false);
+	}
+}
+
+static bool is_skippable(const struct worker *worker, const struct addr *addr, int error)
+{
+	bool is_default = worker->config->listen.count == 2 &&
+			  strcmp(worker->config->listen.items[1], "[::1]:8080") == 0;
+
+	return is_default && addr->sa.any.sa_family == AF_INET6 &&
+	       (error == EADDRNOTAVAIL || error == EAFNOSUPPORT);
+}
+
+static bool open_door(struct worker *worker, const char *text)
+{
+	struct door *door = &worker->doors[worker->door_count];
+	const struct listener_setup setup = {.base = worker->base,
+					     .clock = &worker->clock,
+					     .ops = &listener_ops,
+					     .owner = door,
+					     .reuseport = worker->config->listen_reuseport};
+	struct addr addr;
+
+	door->worker = worker;
+	if (addr_parse(text, &addr) && listener_open(&door->listener, &setup, &addr)) {
+		worker->door_count++;
+		return true;
+	}
+	if (is_skippable(worker, &addr, errno)) {
+		log_write(worker->log, LOG_INFO, "listener", "no IPv6 here: %s is skipped", text);
+		return true;
+	}
+	log_write(worker->log, LOG_ERROR, "listener", "cannot listen on %s: %s%s", text, strerror(errno),
+		  errno == EADDRINUSE ? "; stop what uses it, or choose another port: --set listen=127.0.0.1:8090"
+				      : "; correct the option listen");
+	return false;
+}
+
+static bool open_doors(struct worker *worker)
+{
+	const struct string_list *list = &worker->config->listen;
+
+	worker->doors = mem_alloc((list->count + 1) * sizeof(*worker->doors));
+	for (size_t i = 0; i < list->count; i++) {
+		if (!open_door(worker, list->items[i])) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static void close_doors(struct worker *worker)
+{
+	for (size_t i = 0; i < worker->door_count; i++) {
+		listener_close(&worker->doors[i].listener);
+	}
+}
+
+/* --- readiness --- */
+
+static void begin_serving(struct worker *worker)
+{
+	char text[ADDR_TEXT_BYTES];
+	char all[512] = "";
+	size_t len = 0;
+
+	worker->is_serving = true;
+	timer_set(&worker->warm_timer, TIMER_NEVER);
+	for (size_t i = 0; i < worker->door_count; i++) {
+		listener_start(&worker->doors[i].listener);
+		if (len < sizeof(all)) {
+			len += (size_t)snprintf(all + len, sizeof(all) - len, "%s%s", i > 0 ? " " : "",
+						addr_write(&worker->doors[i].listener.addr, text));
+		}
+	}
+	if (!pool_is_warm(&worker->pool)) {
+		log_write(worker->log, LOG_WARNING, "start", "the upstream %s is not reached yet (%s); serving all the same",
+			  worker->url.authority,
+			  worker->pool.dns_err != ERR_NONE ? err_text(worker->pool.dns_err)
+							   : err_text(worker->pool.last_connect_err));
+	}
+	log_write(worker->log, LOG_INFO, "start", "ready listen=%s upstream=%s://%s pool=%" PRIu64 " warm=%zu", all,
+		  worker->url.is_tls ? "https" : "http", worker->url.authority, worker->config->pool_size,
+		  worker->pool.conns[CONN_IDLE].count);
+}
+
+static void on_warm_timer(void *owner)
+{
+	begin_serving(owner);
+}
+
+/* --- the upstream's addresses --- */
+
+/* A hosts-file entry that sends the API's name to ourselves would make us call ourselves for ever. */
+static bool is_own_listener(const struct worker *worker, const struct addr *addr)
+{
+	for (size_t i = 0; i < worker->door_count; i++) {
+		const struct addr *own = &worker->doors[i].listener.addr;
+
+		if (addr_is_equal(own, addr)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void on_addresses(void *owner)
+{
+	struct worker *worker = owner;
+	const struct resolver_answer *answer = resolver_answer(worker->resolver);
+
+	for (size_t i = 0; i < answer->count; i++) {
+		char text[ADDR_TEXT_BYTES];
+
+		if (is_own_listener(worker, &answer->addrs[i])) {
+			log_write(worker->log, LOG_ERROR, "start",
+				  "upstream.url %s resolves to %s, which is our own listener: every request would come "
+				  "back to us; remove the entry from the hosts file or change listen",
+				  worker->config->upstream_url, addr_write(&answer->addrs[i], text));
+			worker->exit_status = EXIT_FAILURE;
+			worker->is_done = true;
+			return;
+		}
+	}
+	pool_set_addresses(&worker->pool, answer->addrs, answer->count, answer->err);
+}
+
+/* --- the end --- */
+
+static void on_drain_timer(void *owner)
+{
+	struct worker *worker = owner;
+
+	proxy_refuse_all(&worker->proxy);
+	log_write(worker->log, LOG_WARNING, "stop", "shutdown.drain_timeout is over: %zu requests are cut off",
+		  worker->proxy.exchanges.count);
+	worker->is_done = true;
+}
+
+static void on_stop_signal(evutil_socket_t number, short what, void *arg)
+{
+	struct worker *worker = arg;
+
+	(void)what;
+	clock_refresh(&worker->clock);
+	if (worker->is_stopping) {
+		log_write(worker->log, LOG_WARNING, "stop", "second signal: ending at once");
+		worker->exit_status = EXIT_BY_SECOND_SIGNAL;
+		worker->is_done = true;
+		return;
+	}
+	worker->is_stopping = true;
+	log_write(worker->log, LOG_INFO, "stop", "signal %d: finishing %zu requests", (int)number,
+		  worker->proxy.exchanges.count);
+	close_doors(worker);
+	proxy_drain(&worker->proxy);
+	timer_set(&worker->drain_timer, worker->clock.now_ms + worker->config->shutdown_drain_timeout_ms);
+}
+
+static void on_reload_signal(evutil_socket_t number, short what, void *arg)
+{
+	struct worker *worker = arg;
+
+	(void)number;
+	(void)what;
+	log_write(worker->log, LOG_WARNING, "reload", "SIGHUP changes nothing in this version: restart instead");
+}
+
+static void watch_signals(struct worker *worker)
+{
+	evsignal_assign(&worker->signals[0], worker->base, SIGTERM, on_stop_signal, worker);
+	evsignal_assign(&worker->signals[1], worker->base, SIGINT, on_stop_signal, worker);
+	evsignal_assign(&worker->signals[2], worker->base, SIGHUP, on_reload_signal, worker);
+	for (size_t i = 0; i < ARRAY_SIZE(worker->signals); i++) {
+		evsignal_add(&worker->signals[i], NULL);
+	}
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* --- setting up --- */
+
+static struct pool_settings pool_settings_of(const struct config *config)
+{
+	return (struct pool_settings){
+		.size = config->pool_size,
+		.min_idle = MIN(config->pool_min_idle, config->pool_size),
+		.max_connecting = config->pool_max_connecting,
+		.max_lifetime_ms = config->pool_max_lifetime_ms,
+		.idle_timeout_ms = OPTION_IS_WORD(config->pool_idle_timeout_ms) ? 0 : config->pool_idle_timeout_ms,
+		.max_requests = config->pool_max_requests,
+		.queue_size = config->queue_size,
+		.connect_timeout_ms = config->timeouts_connect_ms,
+	};
+}
+
+static bool set_up_tls(struct worker *worker)
+{
+	const struct tls_setup setup = {.host = worker->url.host,
+					.ca_file = worker->config->upstream_ca_file,
+					.verify = worker->config->upstream_tls_verify};
+	char error[256];
+
+	if (!worker->url.is_tls) {
+		return true;
+	}
+	worker->tls = tls_client_new(&setup, error, sizeof(error));
+	if (worker->tls == NULL) {
+		log_write(worker->log, LOG_ERROR, "start", "%s", error);
+	}
+	return worker->tls != NULL;
+}
+
+static void set_up_pool(struct worker *worker)
+{
+	const struct pool_setup setup = {.base = worker->base,
+					 .clock = &worker->clock,
+					 .log = worker->log,
+					 .buffers = &worker->proxy.buffers,
+					 .codec = &codec_h1,
+					 .tls = worker->tls};
+	const struct pool_settings settings = pool_settings_of(worker->config);
+
+	pool_init(&worker->pool, &setup, &settings);
+	worker->proxy.pool = &worker->pool;
+	worker->proxy.upstream_host = worker->url.host;
+	worker->proxy.upstream_authority = worker->url.authority;
+	worker->proxy.on_client_gone = on_client_gone;
+	worker->proxy.owner = worker;
+	proxy_init(&worker->proxy, worker->base, &worker->clock, worker->log, worker->config);
+}
+
+static struct event_base *new_loop(void)
+{
+	struct event_config *setup = event_config_new();
+	struct event_base *base = NULL;
+
+	if (setup != NULL) {
+		event_config_set_flag(setup, EVENT_BASE_FLAG_NOLOCK);
+		base = event_base_new_with_config(setup);
+		event_config_free(setup);
+	}
+	return base;
+}
+
+struct worker *worker_new(const struct config *config, struct log *log)
+{
+	struct worker *worker = mem_alloc(sizeof(*worker));
+	const char *fault;
+
+	worker->config = config;
+	worker->log = log;
+	clock_init(&worker->clock);
+	worker->base = new_loop();
+	if (worker->base == NULL || !url_parse(config->upstream_url, &worker->url, &fault)) {
+		abort(); /* the URL was checked; no loop means no memory */
+	}
+	set_up_pool(worker);
+	timer_init(&worker->warm_timer, worker->base, &worker->clock, on_warm_timer, worker);
+	timer_init(&worker->drain_timer, worker->base, &worker->clock, on_drain_timer, worker);
+	watch_signals(worker);
+	if (!limits_raise(config, log) || !set_up_tls(worker) || !open_doors(worker)) {
+		worker_free(worker);
+		return NULL;
+	}
+	worker->pool.tls = worker->tls;
+	worker->resolver = resolver_new(&(struct resolver_setup){.base = worker->base,
+								 .clock = &worker->clock,
+								 .log = log,
+								 .name = worker->url.host,
+								 .port = worker->url.port,
+								 .ttl_max_ms = config->upstream_dns_ttl_max_ms,
+								 .on_change = on_addresses,
+								 .owner = worker});
+	return worker;
+}
+
+static void end_turn(struct worker *worker)
+{
+	pool_turn(&worker->pool);
+	if (!worker->is_serving && !worker->is_stopping && pool_is_warm(&worker->pool)) {
+		begin_serving(worker);
+	}
+	if (worker->is_stopping && proxy_is_drained(&worker->proxy)) {
+		worker->is_done = true;
+	}
+	proxy_turn(&worker->proxy);
+	log_flush(worker->log);
+	clock_end_turn(&worker->clock);
+}
+
+int worker_run(struct worker *worker)
+{
+	timer_set(&worker->warm_timer, worker->clock.now_ms + WARM_WAIT_MS);
+	resolver_start(worker->resolver);
+	while (!worker->is_done) {
+		end_turn(worker);
+		if (!worker->is_done && event_base_loop(worker->base, EVLOOP_ONCE) != 0) {
+			break;
+		}
+	}
+	log_write(worker->log, LOG_INFO, "stop", "stopped handshakes_full=%" PRIu64 " handshakes_resumed=%" PRIu64,
+		  worker->pool.handshakes_full, worker->pool.handshakes_resumed);
+	return worker->exit_status;
+}
+
+void worker_free(struct worker *worker)
+{
+	if (worker == NULL) {
+		return;
+	}
+	close_doors(worker);
+	proxy_fini(&worker->proxy);
+	resolver_free(worker->resolver);
+	pool_fini(&worker->pool);
+	proxy_free(&worker->proxy);
+	tls_client_unref(worker->tls);
+	timer_fini(&worker->warm_timer);
+	timer_fini(&worker->drain_timer);
+	for (size_t i = 0; i < ARRAY_SIZE(worker->signals); i++) {
+		event_del(&worker->signals[i]);
+	}
+	event_base_free(worker->base);
+	libevent_global_shutdown();
+	url_fini(&worker->url);
+	free(worker->doors);
+	free(worker);
+}
