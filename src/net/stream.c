@@ -223,6 +223,9 @@ static void on_tcp_up(struct stream *stream)
 		return;
 	}
 	stream->is_handshaking = true;
+	if (stream->ops->on_tcp_up != NULL) {
+		stream->ops->on_tcp_up(stream->owner);
+	}
 	continue_handshake(stream);
 }
 
@@ -296,7 +299,7 @@ static struct io read_plain(struct stream *stream, void *data, size_t cap)
 		stream->ended_by_fin = true;
 		return (struct io){IO_END, 0};
 	}
-	if (errno == EAGAIN || errno == EWOULDBLOCK) {
+	if errno == EAGAIN {
 		return (struct io){IO_AGAIN, 0};
 	}
 	stream->last_errno = errno;
@@ -364,7 +367,7 @@ bool stream_is_quiet(const struct stream *stream)
 	char byte;
 
 	return !stream_has_pending(stream) && recv(stream->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
-	       (errno == EAGAIN || errno == EWOULDBLOCK);
+	       errno == EAGAIN;
 }
 
 /* --- writing --- */
@@ -418,7 +421,7 @@ static struct io write_plain(struct stream *stream, const struct iovec *pieces, 
 	do {
 		n = sendmsg(stream->fd, &message, MSG_NOSIGNAL);
 	} while (n < 0 && errno == EINTR);
-	if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
+	if (n < 0 && errno != EAGAIN) {
 		return write_failed(stream, errno, 0);
 	}
 	n = MAX(n, 0);

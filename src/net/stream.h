@@ -29,6 +29,7 @@ struct clock;
 struct tls_client;
 
 struct stream_ops {
+	void (*on_tcp_up)(void *owner); /* the handshake begins; NULL where nobody asks */
 	void (*on_connected)(void *owner, enum err err); /* NULL for accepted streams */
 	void (*on_readable)(void *owner);
 	void (*on_writable)(void *owner);

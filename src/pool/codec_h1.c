@@ -1,0 +1,360 @@
+/* HTTP/1.1 over one connection: one exchange at a time, the response read whole. */
+#include "pool/codec.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "pool/conn.h"
+#include "pool/pool.h"
+
+enum {
+	RESPONSE_HEAD_BYTES = 64 * 1024,
+	INTERIM_MAX = 32, /* 1xx responses before a final one */
+	WRITE_PROGRESS_MS = 10000,
+	READ_STEP_BYTES = 4096,
+	READ_AHEAD_BYTES = 256 * 1024,
+};
+
+static unsigned h1_slots(const struct conn *conn)
+{
+	(void)conn;
+	return 1;
+}
+
+static size_t request_bytes(const struct transfer *transfer)
+{
+	return transfer->head.len + transfer->body.len;
+}
+
+static void begin_response(struct conn *conn)
+{
+	http_parser_init(&conn->h1.parser, HTTP_RESPONSE,
+			 (struct http_limits){.head_bytes = RESPONSE_HEAD_BYTES, .target_bytes = 0});
+}
+
+/* --- writing the request --- */
+
+static void write_request(struct conn *conn)
+{
+	struct h1 *h1 = &conn->h1;
+	struct transfer *transfer = h1->transfer;
+	uint64_t now_ms = conn->pool->clock->now_ms;
+	size_t total = request_bytes(transfer);
+
+	while (h1->sent_bytes < total) {
+		bool in_head = h1->sent_bytes < transfer->head.len;
+		struct span piece = in_head ? transfer->head : transfer->body;
+		size_t skip = in_head ? h1->sent_bytes : h1->sent_bytes - transfer->head.len;
+		struct io io = stream_write(&conn->stream, piece.data + skip, piece.len - skip);
+
+		h1->sent_bytes += io.bytes;
+		if (io.status == IO_AGAIN) {
+			conn_set_deadline(conn, MIN(now_ms + WRITE_PROGRESS_MS, transfer->deadline_ms));
+			return;
+		}
+		if (io.status != IO_OK) {
+			/* What the server still said is read first, in a callback of its own. */
+			stream_poke(&conn->stream);
+			return;
+		}
+	}
+	transfer->written_us = conn->pool->clock->now_us;
+	conn_set_deadline(conn, MIN(now_ms + transfer->response_timeout_ms, transfer->deadline_ms));
+}
+
+static void h1_start(struct conn *conn, struct transfer *transfer)
+{
+	assert(conn->h1.transfer == NULL);
+	conn->h1 = (struct h1){.transfer = transfer};
+	transfer->written_before = stream_written_bytes(&conn->stream);
+	transfer->written_us = 0;
+	transfer->first_byte_us = 0;
+	begin_response(conn);
+	write_request(conn);
+}
+
+static void h1_on_writable(struct conn *conn)
+{
+	if (conn->h1.transfer != NULL && conn->h1.sent_bytes < request_bytes(conn->h1.transfer)) {
+		write_request(conn);
+	}
+}
+
+static void h1_on_deadline(struct conn *conn)
+{
+	bool writing = conn->h1.sent_bytes < request_bytes(conn->h1.transfer);
+
+	conn_end(conn, CONN_END_IN_PEACE, writing ? ERR_WRITE_TIMEOUT : ERR_RESPONSE_TIMEOUT,
+		 writing ? "no progress in writing the request" : "no response in time");
+}
+
+static struct transfer *h1_take_transfer(struct conn *conn)
+{
+	struct transfer *transfer = conn->h1.transfer;
+
+	conn->h1.transfer = NULL;
+	return transfer;
+}
+
+/* --- reading the response --- */
+
+static void finish(struct conn *conn)
+{
+	struct h1 *h1 = &conn->h1;
+	struct transfer *transfer = h1->transfer;
+	struct http_head *head = transfer->response_head;
+	uint64_t hint_s = http_head_keep_alive_seconds(head);
+
+	head->base = transfer->response.data;
+	transfer->response_body = (struct span){transfer->response.data + h1->body_at, h1->body_bytes};
+	if (!http_head_is_persistent(head) || h1->sent_bytes < request_bytes(transfer)) {
+		h1->close_after = true;
+	}
+	if (stream_has_pending(&conn->stream)) {
+		h1->has_surplus = true;
+	}
+	if (hint_s > 0) {
+		pool_learn_hint(conn->pool, hint_s);
+	}
+	h1->transfer = NULL;
+	conn_slot_done(conn);
+	transfer->ops->on_response(transfer);
+}
+
+static const char *h1_refuse_reuse(const struct conn *conn)
+{
+	if (conn->h1.transfer != NULL) {
+		return "exchange unfinished";
+	}
+	if (conn->h1.has_surplus) {
+		return "bytes after the response";
+	}
+	if (conn->h1.close_after) {
+		return "the response ends the connection";
+	}
+	return NULL;
+}
+
+/* A whole head is there: how does the body end? ERR_NONE, or what is wrong. */
+static enum err begin_body(struct conn *conn)
+{
+	struct h1 *h1 = &conn->h1;
+	struct transfer *transfer = h1->transfer;
+	const struct http_head *head = transfer->response_head;
+
+	h1->has_head = true;
+	h1->body_at = head->head_bytes;
+	h1->body_bytes = 0;
+	h1->framing = http_response_framing(head, transfer->is_head_request);
+	if (h1->framing == HTTP_LENGTH && head->content_length > transfer->response_limit_bytes) {
+		return ERR_RESPONSE_TOO_LARGE;
+	}
+	if (h1->framing == HTTP_CHUNKED) {
+		http_chunked_init(&h1->chunked, transfer->response_limit_bytes);
+	}
+	if (h1->framing == HTTP_UNTIL_CLOSE) {
+		h1->close_after = true;
+	}
+	return ERR_NONE;
+}
+
+/* Parses heads, skipping 1xx. ERR_NONE with has_head unset: more bytes are needed. */
+static enum err take_head(struct conn *conn, const char **ret_detail)
+{
+	struct h1 *h1 = &conn->h1;
+	struct transfer *transfer = h1->transfer;
+	struct buffer *in = &transfer->response;
+
+	for (;;) {
+		enum err err = http_parse(&h1->parser, transfer->response_head, in->data, in->len_bytes);
+
+		if (err == ERR_HEAD_TOO_LARGE) {
+			return ERR_RESPONSE_HEAD_TOO_LARGE;
+		}
+		if (err != ERR_NONE) {
+			*ret_detail = err_text(err);
+			return ERR_RESPONSE_MALFORMED;
+		}
+		if (h1->parser.state != HTTP_PARSE_DONE) {
+			return ERR_NONE;
+		}
+		if (transfer->response_head->status >= 200) {
+			return begin_body(conn);
+		}
+		if (transfer->response_head->status == 101) {
+			return ERR_UNASKED_UPGRADE;
+		}
+		if (++h1->interim_count > INTERIM_MAX) {
+			*ret_detail = "too many 1xx responses";
+			return ERR_RESPONSE_MALFORMED;
+		}
+		buffer_drop_front(in, transfer->response_head->head_bytes);
+		begin_response(conn);
+	}
+}
+
+/* Sees how much of the body is there. */
+static enum err take_body(struct conn *conn, bool *ret_whole, const char **ret_detail)
+{
+	struct h1 *h1 = &conn->h1;
+	struct transfer *transfer = h1->transfer;
+	struct buffer *in = &transfer->response;
+	size_t here = in->len_bytes - h1->body_at;
+	size_t decoded = 0;
+	size_t taken = 0;
+	enum err err;
+
+	switch (h1->framing) {
+	case HTTP_NO_BODY:
+	case HTTP_LENGTH:
+		h1->body_bytes = h1->framing == HTTP_LENGTH ? transfer->response_head->content_length : 0;
+		*ret_whole = here >= h1->body_bytes;
+		h1->has_surplus = here > h1->body_bytes;
+		return ERR_NONE;
+	case HTTP_UNTIL_CLOSE:
+		h1->body_bytes = here;
+		return here > transfer->response_limit_bytes ? ERR_RESPONSE_TOO_LARGE : ERR_NONE;
+	case HTTP_CHUNKED:
+		break;
+	}
+	err = http_chunked_decode(&h1->chunked, in->data + h1->body_at + h1->body_bytes, here - h1->body_bytes, &decoded,
+				  &taken);
+	if (err != ERR_NONE) {
+		*ret_detail = err_text(err);
+		return err == ERR_BODY_TOO_LARGE ? ERR_RESPONSE_TOO_LARGE : ERR_RESPONSE_MALFORMED;
+	}
+	*ret_whole = h1->chunked.done;
+	h1->has_surplus = taken < here - h1->body_bytes;
+	h1->body_bytes += decoded;
+	in->len_bytes = h1->body_at + h1->body_bytes;
+	return ERR_NONE;
+}
+
+/* Takes what was just read. True when the exchange is over, one way or the other. */
+static bool take_bytes(struct conn *conn)
+{
+	struct h1 *h1 = &conn->h1;
+	const char *detail = NULL;
+	bool whole = false;
+	enum err err = ERR_NONE;
+
+	if (!h1->has_head) {
+		err = take_head(conn, &detail);
+	}
+	if (err == ERR_NONE && h1->has_head) {
+		err = take_body(conn, &whole, &detail);
+	}
+	if (err != ERR_NONE) {
+		conn_end(conn, CONN_END_IN_PEACE, err, detail != NULL ? detail : err_text(err));
+		return true;
+	}
+	if (whole) {
+		finish(conn);
+	}
+	return whole;
+}
+
+static void end_of_stream(struct conn *conn, const char *reason)
+{
+	struct h1 *h1 = &conn->h1;
+	const struct stream *stream = &conn->stream;
+	bool began = h1->transfer->first_byte_us != 0;
+
+	if (h1->has_head && h1->framing == HTTP_UNTIL_CLOSE &&
+	    (stream->ended_by_close_notify || (stream->ssl == NULL && stream->ended_by_fin))) {
+		finish(conn);
+		return;
+	}
+	conn_end(conn, CONN_END_AT_ONCE, began ? ERR_RESPONSE_INCOMPLETE : ERR_CONNECTION_ENDED, reason);
+}
+
+static size_t room_wanted(const struct h1 *h1)
+{
+	const struct transfer *transfer = h1->transfer;
+	size_t here = transfer->response.len_bytes - h1->body_at;
+
+	if (h1->has_head && h1->framing == HTTP_LENGTH && transfer->response_head->content_length > here) {
+		return MIN(transfer->response_head->content_length - here + 1, (size_t)READ_AHEAD_BYTES);
+	}
+	return READ_STEP_BYTES / 4;
+}
+
+static void read_response(struct conn *conn)
+{
+	struct transfer *transfer = conn->h1.transfer;
+	struct buffer *in = &transfer->response;
+
+	for (;;) {
+		struct io io;
+
+		buffer_reserve_always(conn->pool->buffers, in, room_wanted(&conn->h1));
+		io = stream_read(&conn->stream, in->data + in->len_bytes, buffer_room_bytes(in));
+		switch (io.status) {
+		case IO_OK:
+			break;
+		case IO_AGAIN:
+			if (conn->stream.write_failed) {
+				conn_end(conn, CONN_END_AT_ONCE, ERR_CONNECTION_ENDED, "writing the request failed");
+			}
+			return;
+		case IO_END:
+			end_of_stream(conn, "the server ended the connection");
+			return;
+		case IO_FAILED:
+			end_of_stream(conn, "the connection was reset");
+			return;
+		}
+		in->len_bytes += io.bytes;
+		if (transfer->first_byte_us == 0) {
+			transfer->first_byte_us = conn->pool->clock->now_us;
+		}
+		if (take_bytes(conn) || !stream_has_pending(&conn->stream)) {
+			return;
+		}
+	}
+}
+
+/* On an idle connection: tickets are read, anything else ends it. */
+static void read_idle(struct conn *conn)
+{
+	char byte;
+	struct io io = stream_read(&conn->stream, &byte, 1);
+
+	switch (io.status) {
+	case IO_AGAIN:
+		stream_trim(&conn->stream);
+		pool_changed(conn->pool);
+		break;
+	case IO_OK:
+		conn_end(conn, CONN_END_IN_PEACE, ERR_NONE, "bytes on an idle connection");
+		break;
+	case IO_END:
+		pool_idle_closed(conn->pool, conn);
+		conn_end(conn, CONN_END_AT_ONCE, ERR_NONE, "the server closed it while idle");
+		break;
+	case IO_FAILED:
+		conn_end(conn, CONN_END_AT_ONCE, ERR_NONE, "it broke while idle");
+		break;
+	}
+}
+
+static void h1_on_readable(struct conn *conn)
+{
+	if (conn->h1.transfer != NULL) {
+		read_response(conn);
+	} else {
+		read_idle(conn);
+	}
+}
+
+const struct codec codec_h1 = {
+	.name = "http/1.1",
+	.slots = h1_slots,
+	.start = h1_start,
+	.on_readable = h1_on_readable,
+	.on_writable = h1_on_writable,
+	.on_deadline = h1_on_deadline,
+	.refuse_reuse = h1_refuse_reuse,
+	.take_transfer = h1_take_transfer,
+};

@@ -1,0 +1,314 @@
+/* Owns one upstream connection from its opening to its end; the only writer of its state. */
+#include "pool/conn.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "pool/pool.h"
+
+enum { CLOSING_MS = 1000, DRAIN_BYTES = 4096 };
+
+static const char *const state_names[] = {
+	[CONN_CONNECTING] = "connecting", [CONN_HANDSHAKING] = "handshaking", [CONN_IDLE] = "idle",
+	[CONN_LEASED] = "leased",         [CONN_CLOSING] = "closing",         [CONN_DEAD] = "dead",
+};
+
+/* Bit n of a row: the state n may follow. */
+static const unsigned allowed[] = {
+	[CONN_CONNECTING] = 1u << CONN_HANDSHAKING | 1u << CONN_IDLE | 1u << CONN_DEAD,
+	[CONN_HANDSHAKING] = 1u << CONN_IDLE | 1u << CONN_DEAD,
+	[CONN_IDLE] = 1u << CONN_LEASED | 1u << CONN_CLOSING | 1u << CONN_DEAD,
+	[CONN_LEASED] = 1u << CONN_IDLE | 1u << CONN_CLOSING | 1u << CONN_DEAD,
+	[CONN_CLOSING] = 1u << CONN_DEAD,
+	[CONN_DEAD] = 0,
+};
+
+const char *conn_state_name(enum conn_state state)
+{
+	return state_names[state];
+}
+
+void conn_move(struct conn *conn, enum conn_state state)
+{
+	assert((allowed[conn->state] & 1u << state) != 0);
+	list_remove(&conn->node);
+	conn->state = state;
+	/* Most recently used first: what is lent next is what was used last. */
+	list_push_front(&conn->pool->conns[state], &conn->node);
+}
+
+const char *conn_refuse_lending(const struct conn *conn, const struct conn_rules *rules, uint64_t now_ms)
+{
+	if (conn->retire_reason != NULL) {
+		return conn->retire_reason;
+	}
+	if (now_ms >= conn->expires_ms) {
+		return "max_lifetime";
+	}
+	if (rules->max_requests > 0 && conn->requests >= rules->max_requests) {
+		return "max_requests";
+	}
+	if (conn->slots_used == 0 && now_ms - conn->idle_since_ms >= rules->safe_idle_ms) {
+		return "idle_timeout";
+	}
+	return NULL;
+}
+
+static void log_end_of(const struct conn *conn, const char *reason)
+{
+	char object[32];
+	char peer[ADDR_TEXT_BYTES];
+
+	if (!log_wants(conn->pool->log, LOG_DEBUG)) {
+		return;
+	}
+	snprintf(object, sizeof(object), "conn=%" PRIu64, conn->number);
+	log_write(conn->pool->log, LOG_DEBUG, object, "ended state=%s requests=%" PRIu64 " peer=%s reason=\"%s\"",
+		  conn_state_name(conn->state), conn->requests, addr_write(&conn->stream.peer, peer), reason);
+}
+
+static void become_dead(struct conn *conn)
+{
+	list_remove(&conn->open_node);
+	timer_set(&conn->timer, TIMER_NEVER);
+	stream_close(&conn->stream);
+	address_release(&conn->address_use);
+	conn_move(conn, CONN_DEAD);
+}
+
+static void become_closing(struct conn *conn)
+{
+	list_remove(&conn->open_node);
+	stream_shutdown_write(&conn->stream);
+	stream_set_reading(&conn->stream, true);
+	conn_move(conn, CONN_CLOSING);
+	timer_set(&conn->timer, conn->pool->clock->now_ms + CLOSING_MS);
+}
+
+void conn_end(struct conn *conn, enum conn_end_how how, enum err err, const char *reason)
+{
+	struct stream_facts facts;
+	struct transfer *transfer;
+
+	if (conn->state == CONN_CLOSING || conn->state == CONN_DEAD) {
+		return;
+	}
+	log_end_of(conn, reason);
+	stream_facts(&conn->stream, &facts);
+	if (how == CONN_END_AT_ONCE || conn->state == CONN_CONNECTING || conn->state == CONN_HANDSHAKING) {
+		become_dead(conn);
+	} else {
+		become_closing(conn);
+	}
+	pool_changed(conn->pool);
+	while ((transfer = conn->codec->take_transfer(conn)) != NULL) {
+		conn->slots_used--;
+		transfer->ops->on_failed(transfer, err, &facts, reason);
+	}
+}
+
+/* --- slots --- */
+
+void conn_lend(struct conn *conn)
+{
+	conn->slots_used++;
+	if (conn->state == CONN_IDLE) {
+		conn_move(conn, CONN_LEASED);
+		timer_set(&conn->timer, TIMER_NEVER);
+	}
+	if (conn->slots_used < conn->codec->slots(conn)) {
+		if (conn->open_node.list == NULL) {
+			list_push_front(&conn->pool->open_slots, &conn->open_node);
+		}
+	} else {
+		list_remove(&conn->open_node);
+	}
+}
+
+static struct conn_rules rules_of(const struct pool *pool)
+{
+	return (struct conn_rules){.safe_idle_ms = pool_safe_idle_ms(pool),
+				   .max_requests = pool->settings.max_requests};
+}
+
+static void become_idle(struct conn *conn)
+{
+	uint64_t now_ms = conn->pool->clock->now_ms;
+	uint64_t idle_until_ms = now_ms + pool_safe_idle_ms(conn->pool);
+
+	conn->idle_since_ms = now_ms;
+	conn_move(conn, CONN_IDLE);
+	timer_set(&conn->timer, MIN(idle_until_ms, conn->expires_ms));
+}
+
+void conn_slot_done(struct conn *conn)
+{
+	struct conn_rules rules = rules_of(conn->pool);
+	const char *reason;
+
+	assert(conn->state == CONN_LEASED && conn->slots_used > 0);
+	conn->slots_used--;
+	conn->requests++;
+	conn->idle_since_ms = conn->pool->clock->now_ms;
+	reason = conn->codec->refuse_reuse(conn);
+	if (reason == NULL) {
+		reason = conn_refuse_lending(conn, &rules, conn->pool->clock->now_ms);
+	}
+	if (reason != NULL) {
+		conn->retire_reason = reason;
+		list_remove(&conn->open_node);
+	}
+	if (conn->slots_used == 0) {
+		if (reason != NULL) {
+			conn_end(conn, CONN_END_IN_PEACE, ERR_NONE, reason);
+		} else {
+			list_remove(&conn->open_node);
+			become_idle(conn);
+		}
+	} else if (reason == NULL && conn->open_node.list == NULL) {
+		list_push_front(&conn->pool->open_slots, &conn->open_node);
+	}
+	pool_changed(conn->pool);
+}
+
+void conn_set_deadline(struct conn *conn, uint64_t deadline_ms)
+{
+	timer_set(&conn->timer, deadline_ms);
+}
+
+/* --- what the stream and the timer say --- */
+
+static void on_tcp_up(void *owner)
+{
+	conn_move(owner, CONN_HANDSHAKING);
+}
+
+static void on_connected(void *owner, enum err err)
+{
+	struct conn *conn = owner;
+	struct pool *pool = conn->pool;
+
+	if (err != ERR_NONE) {
+		address_failed(&conn->address_use, pool->clock->now_ms);
+		pool_connect_failed(pool, conn, err);
+		conn_end(conn, CONN_END_AT_ONCE, err, conn->stream.error_text);
+		return;
+	}
+	address_succeeded(&conn->address_use);
+	conn->ready_ms = pool->clock->now_ms;
+	conn->ready_serial = ++pool->last_ready_serial;
+	conn->was_resumed = stream_was_resumed(&conn->stream);
+	conn->expires_ms = pool_expiry_ms(pool);
+	become_idle(conn);
+	pool_connected(pool, conn);
+}
+
+static void drain(struct conn *conn)
+{
+	char bytes[DRAIN_BYTES];
+	struct io io;
+
+	do {
+		io = stream_read(&conn->stream, bytes, sizeof(bytes));
+	} while (io.status == IO_OK && stream_has_pending(&conn->stream));
+	/* A close_notify alone is not the end: the FIN is. */
+	if (io.status == IO_FAILED || (io.status == IO_END && conn->stream.ended_by_fin)) {
+		become_dead(conn);
+		pool_changed(conn->pool);
+	}
+}
+
+static void on_readable(void *owner)
+{
+	struct conn *conn = owner;
+
+	if (conn->state == CONN_CLOSING) {
+		drain(conn);
+	} else {
+		conn->codec->on_readable(conn);
+	}
+}
+
+static void on_writable(void *owner)
+{
+	struct conn *conn = owner;
+
+	if (conn->state == CONN_LEASED) {
+		conn->codec->on_writable(conn);
+	}
+}
+
+static void on_timer(void *owner)
+{
+	struct conn *conn = owner;
+	struct conn_rules rules = rules_of(conn->pool);
+	const char *reason;
+
+	switch (conn->state) {
+	case CONN_CONNECTING:
+	case CONN_HANDSHAKING:
+		snprintf(conn->stream.error_text, sizeof(conn->stream.error_text), "no %s within timeouts.connect",
+			 conn->state == CONN_CONNECTING ? "TCP connection" : "end of the TLS handshake");
+		on_connected(conn, ERR_CONNECT_TIMEOUT);
+		break;
+	case CONN_IDLE:
+		reason = conn_refuse_lending(conn, &rules, conn->pool->clock->now_ms);
+		if (reason != NULL) {
+			conn_end(conn, CONN_END_IN_PEACE, ERR_NONE, reason);
+		} else {
+			timer_set(&conn->timer, MIN(conn->idle_since_ms + rules.safe_idle_ms, conn->expires_ms));
+		}
+		break;
+	case CONN_LEASED:
+		conn->codec->on_deadline(conn);
+		break;
+	case CONN_CLOSING:
+		become_dead(conn);
+		pool_changed(conn->pool);
+		break;
+	case CONN_DEAD:
+	case CONN_STATES:
+		break;
+	}
+}
+
+static const struct stream_ops stream_ops = {
+	.on_tcp_up = on_tcp_up,
+	.on_connected = on_connected,
+	.on_readable = on_readable,
+	.on_writable = on_writable,
+};
+
+struct conn *conn_open(struct pool *pool, struct address *address, enum err *ret_err)
+{
+	const struct stream_setup setup = {.base = pool->base, .clock = pool->clock, .ops = &stream_ops};
+	struct conn *conn = mem_cache_take(&pool->conn_cache);
+	struct stream_setup mine = setup;
+	enum err err;
+
+	mine.owner = conn;
+	conn->pool = pool;
+	conn->codec = pool->codec;
+	conn->number = ++pool->last_number;
+	conn->opened_us = pool->clock->now_us;
+	conn->expires_ms = UINT64_MAX;
+	conn->state = CONN_CONNECTING;
+	list_push_front(&pool->conns[CONN_CONNECTING], &conn->node);
+	timer_init(&conn->timer, pool->base, pool->clock, on_timer, conn);
+	address_acquire(address, &conn->address_use, pool->clock->now_ms);
+	err = stream_connect(&conn->stream, &mine, &address->addr, pool->tls);
+	if (err != ERR_NONE) {
+		if (err != ERR_NO_DESCRIPTORS) {
+			address_failed(&conn->address_use, pool->clock->now_ms);
+		}
+		pool_connect_failed(pool, conn, err);
+		conn_end(conn, CONN_END_AT_ONCE, err, conn->stream.error_text);
+		*ret_err = err;
+		return NULL;
+	}
+	timer_set(&conn->timer, pool->clock->now_ms + pool->settings.connect_timeout_ms);
+	return conn;
+}

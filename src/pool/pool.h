@@ -1,0 +1,142 @@
+/*
+ * The pool: a hard bound on upstream connections, kept warm, lent slot by slot to waiters.
+ *
+ * Life: pool_init, pool_set_addresses (from the resolver), then any number of acquire/release/cancel; pool_turn() once at the end
+ * of every loop turn does the rest: lends what came free, opens what is missing, frees what is dead. Nothing but
+ * pool_acquire() lends inside a call, so no callback comes before the call that asked for it has returned.
+ *
+ * The bound counts connecting, handshaking, idle, leased and closing connections: never above settings.size.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/list.h"
+#include "base/macros.h"
+#include "base/mem.h"
+#include "net/timer.h"
+#include "pool/address_book.h"
+#include "pool/codec.h"
+#include "pool/conn.h"
+#include "pool/warmer.h"
+
+struct buffer_pool;
+struct clock;
+struct log;
+struct tls_client;
+struct waiter;
+
+struct waiter_ops {
+	/* A slot of `conn` is the waiter's: start a transfer on it before returning. */
+	void (*on_lent)(struct waiter *waiter, struct conn *conn);
+	/* It left the queue without one: ERR_QUEUE_TIMEOUT, or why the upstream cannot be reached. */
+	void (*on_refused)(struct waiter *waiter, enum err err);
+};
+
+/* Embedded by who wants a slot; borrowed by the queue while it waits. */
+struct waiter {
+	struct list_node node; /* on pool->urgent or pool->queue */
+	const struct waiter_ops *ops; /* borrowed */
+	struct pool *pool; /* borrowed */
+	struct timer timer;
+	uint64_t deadline_ms; /* of the wait */
+	uint64_t queued_us;
+	uint64_t fresh_after; /* take only a connection that became ready after this serial; 0: any */
+};
+
+struct pool_settings {
+	uint64_t size;
+	uint64_t min_idle;
+	uint64_t max_connecting;
+	uint64_t max_lifetime_ms; /* 0: never */
+	uint64_t idle_timeout_ms; /* 0: learned */
+	uint64_t max_requests; /* 0: no bound */
+	uint64_t queue_size;
+	uint64_t connect_timeout_ms;
+};
+
+struct pool_setup {
+	struct event_base *base; /* borrowed, as all of these */
+	struct clock *clock;
+	struct log *log;
+	struct buffer_pool *buffers;
+	const struct codec *codec;
+	struct tls_client *tls; /* NULL: plain */
+};
+
+struct pool {
+	struct event_base *base; /* borrowed */
+	struct clock *clock; /* borrowed */
+	struct log *log; /* borrowed */
+	struct buffer_pool *buffers; /* borrowed */
+	const struct codec *codec; /* borrowed */
+	struct tls_client *tls; /* borrowed */
+	struct pool_settings settings;
+	struct list conns[CONN_STATES];
+	struct list open_slots; /* leased connections with a free slot */
+	struct list urgent; /* repeats: ahead of the queue */
+	struct list queue;
+	struct address_book book;
+	struct mem_cache conn_cache;
+	struct warmer warmer;
+	struct timer wake; /* for the warmer's back-off */
+	enum err dns_err; /* why there is no address; ERR_NONE while there is one, or none is known yet */
+	enum err last_connect_err;
+	uint64_t last_number;
+	uint64_t last_ready_serial;
+	uint64_t hint_idle_ms; /* Keep-Alive: timeout= of the server; 0: none seen */
+	uint64_t random_state;
+	uint64_t handshakes_full;
+	uint64_t handshakes_resumed;
+	bool is_changed; /* pool_turn() has something to do */
+	bool is_stopping; /* opens nothing more */
+};
+
+void pool_init(struct pool *pool, const struct pool_setup *setup, const struct pool_settings *settings);
+/* Ends every connection at once; no waiter may be left. */
+void pool_fini(struct pool *pool);
+
+void pool_set_settings(struct pool *pool, const struct pool_settings *settings);
+
+/* The resolver's answer; err is why there is none. */
+void pool_set_addresses(struct pool *pool, const struct addr *addrs, size_t count, enum err err);
+
+/*
+ * Lends a slot at once (returns its connection), or queues the waiter (NULL, *ret_err ERR_NONE), or refuses it
+ * (NULL and ERR_QUEUE_FULL or why the upstream cannot be reached). The waiter's ops, deadline_ms and fresh_after are set.
+ * With fresh_after it goes ahead of the queue, and queue.size does not count for it.
+ */
+MUST_USE struct conn *pool_acquire(struct pool *pool, struct waiter *waiter, enum err *ret_err);
+
+/* Takes a waiter out of the queue; no callback comes. Does nothing when it is in none. */
+void pool_cancel(struct pool *pool, struct waiter *waiter);
+
+/* Would a request have to be refused for want of room in the queue? */
+bool pool_queue_is_full(const struct pool *pool);
+
+/* At the end of each loop turn. */
+void pool_turn(struct pool *pool);
+
+/* Ends every idle connection (after a suspend). Leased ones end when given back. */
+void pool_retire_all(struct pool *pool, const char *reason);
+
+size_t pool_bound_count(const struct pool *pool);
+size_t pool_waiting_count(const struct pool *pool);
+
+/* Is it warm: min_idle spare connections ready, or every connection that the bound allows? */
+bool pool_is_warm(const struct pool *pool);
+
+/* --- for conn.c and the codecs --- */
+static inline void pool_changed(struct pool *pool)
+{
+	pool->is_changed = true;
+}
+uint64_t pool_safe_idle_ms(const struct pool *pool);
+uint64_t pool_expiry_ms(struct pool *pool); /* for a connection that is ready now: max_lifetime with jitter */
+void pool_connected(struct pool *pool, struct conn *conn);
+void pool_connect_failed(struct pool *pool, struct conn *conn, enum err err);
+void pool_idle_closed(struct pool *pool, const struct conn *conn);
+void pool_learn_hint(struct pool *pool, uint64_t seconds);

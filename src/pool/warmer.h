@@ -1,0 +1,50 @@
+/*
+ * When to open another connection: demand, spares, back-off, breaker, slow start. Pure policy under the caller's clock.
+ *
+ * Back-off after failures in a row: full jitter over 250 ms doubling, to 500 ms while requests wait and to 15 s without
+ * demand. The breaker opens after 5 failures in a row spanning at least 2 s; then one probe at a time, at most 1 s apart.
+ * After a success that ended a row of failures the pool opens 1, 2, 4, … at a time (slow start) up to max_connecting.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	WARMER_BACKOFF_FIRST_MS = 250,
+	WARMER_BACKOFF_DEMAND_MS = 500,
+	WARMER_BACKOFF_QUIET_MS = 15000,
+	WARMER_BREAKER_FAILURES = 5,
+	WARMER_BREAKER_SPAN_MS = 2000,
+	WARMER_PROBE_MS = 1000,
+};
+
+struct warmer {
+	unsigned failures; /* in a row */
+	uint64_t first_failure_ms;
+	uint64_t last_failure_ms;
+	uint64_t draw; /* 0 to 1023: the jitter of the present wait */
+	unsigned ramp; /* how many may be opened at a time; 0: no bound of its own */
+};
+
+struct warmer_view {
+	uint64_t size;
+	uint64_t min_idle;
+	uint64_t max_connecting;
+	uint64_t connecting; /* handshaking too */
+	uint64_t idle;
+	uint64_t bound; /* connections that count in the bound, connecting ones included */
+	uint64_t waiting; /* requests in the queue */
+};
+
+/* How many connections to open now. */
+uint64_t warmer_wanted(const struct warmer *warmer, const struct warmer_view *view, uint64_t now_ms);
+
+/* When warmer_wanted() should be asked again although nothing changed; UINT64_MAX: never. */
+uint64_t warmer_wake_ms(const struct warmer *warmer, const struct warmer_view *view);
+
+/* `draw` is a random number. */
+void warmer_failed(struct warmer *warmer, uint64_t now_ms, uint64_t draw);
+void warmer_succeeded(struct warmer *warmer);
+
+bool warmer_is_open(const struct warmer *warmer);

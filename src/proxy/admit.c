@@ -1,0 +1,127 @@
+/* Decides whether a request whose head is whole may come in. */
+#include <string.h>
+
+#include "base/str.h"
+#include "proxy/client.h"
+#include "proxy/exchange.h"
+
+static bool is_upstream_name(const struct proxy *proxy, struct span host)
+{
+	return span_is_nocase(host, span_of(proxy->upstream_host));
+}
+
+/* An absolute URL is for us when it names the upstream, or this very listener. */
+static enum err check_absolute(const struct exchange *exchange)
+{
+	const struct proxy *proxy = exchange->proxy;
+	const struct http_target *target = &exchange->target;
+	struct span host;
+	struct span port;
+	uint64_t number = 80;
+
+	if (!span_is_nocase(target->scheme, SPAN("http")) && !span_is_nocase(target->scheme, SPAN("https"))) {
+		return ERR_OTHER_SITE;
+	}
+	if (!http_split_authority(target->authority, &host, &port)) {
+		return ERR_BAD_TARGET;
+	}
+	if (is_upstream_name(proxy, host)) {
+		return ERR_NONE;
+	}
+	if (port.len > 0 && !str_read_u64(port, &number)) {
+		return ERR_BAD_TARGET;
+	}
+	return number == exchange->client->local_port && access_allows_host(proxy->access, host) ? ERR_NONE
+												 : ERR_OTHER_SITE;
+}
+
+static enum err check_host(const struct exchange *exchange)
+{
+	const struct http_field *field = http_head_find(&exchange->request, HTTP_FIELD_HOST);
+	struct span host;
+	struct span port;
+
+	if (exchange->target.form == HTTP_TARGET_ABSOLUTE) {
+		return check_absolute(exchange); /* RFC 9112 section 3.2.2: Host is then of no account */
+	}
+	if (field == NULL) {
+		return ERR_NONE; /* HTTP/1.0; the parser refuses it in 1.1 */
+	}
+	if (!http_split_authority(http_field_value(&exchange->request, field), &host, &port)) {
+		return ERR_BAD_HOST;
+	}
+	return is_upstream_name(exchange->proxy, host) || access_allows_host(exchange->proxy->access, host)
+		       ? ERR_NONE
+		       : ERR_WRONG_HOST;
+}
+
+static enum err check_target(const struct exchange *exchange)
+{
+	struct span method = http_head_span(&exchange->request, exchange->request.method);
+
+	if (span_is(method, SPAN("CONNECT"))) {
+		return ERR_CONNECT_METHOD;
+	}
+	switch (exchange->target.form) {
+	case HTTP_TARGET_ORIGIN:
+	case HTTP_TARGET_ABSOLUTE:
+	case HTTP_TARGET_ASTERISK:
+		return ERR_NONE;
+	case HTTP_TARGET_AUTHORITY:
+	case HTTP_TARGET_BAD:
+		break;
+	}
+	return ERR_BAD_TARGET;
+}
+
+static enum err check_limits(const struct exchange *exchange)
+{
+	const struct proxy *proxy = exchange->proxy;
+	const struct http_head *request = &exchange->request;
+
+	if (request->has_expect && !request->expects_continue) {
+		return ERR_EXPECTATION_FAILED;
+	}
+	if (request->has_content_length && request->content_length > proxy->config->limits_request_body_bytes) {
+		return ERR_BODY_TOO_LARGE;
+	}
+	if (proxy->is_draining) {
+		return ERR_SHUTTING_DOWN;
+	}
+	return pool_queue_is_full(proxy->pool) ? ERR_QUEUE_FULL : ERR_NONE;
+}
+
+/* A label in the URL's user name: from loopback only, and never forwarded. */
+static void read_label(struct exchange *exchange)
+{
+	const struct http_field *field = http_head_find(&exchange->request, HTTP_FIELD_AUTHORIZATION);
+
+	if (field != NULL && (addr_is_loopback(&exchange->client->stream.peer) ||
+			      addr_is_local(&exchange->client->stream.peer))) {
+		exchange->has_label =
+			access_read_label(http_field_value(&exchange->request, field), exchange->label);
+	}
+}
+
+enum err exchange_admit(struct exchange *exchange)
+{
+	const struct http_head *request = &exchange->request;
+	enum err err;
+
+	exchange->target = http_split_target(http_head_span(request, request->method),
+					     http_head_span(request, request->target));
+	if (!exchange->client->is_allowed) {
+		return ERR_NOT_ALLOWED;
+	}
+	err = check_target(exchange);
+	if (err == ERR_NONE) {
+		err = check_host(exchange);
+	}
+	if (err == ERR_NONE) {
+		err = check_limits(exchange);
+	}
+	if (err == ERR_NONE) {
+		read_label(exchange);
+	}
+	return err;
+}

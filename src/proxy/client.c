@@ -1,0 +1,478 @@
+/* Owns one client connection: requests in, replies out, one exchange at a time. */
+#include "proxy/client.h"
+
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "proxy/exchange.h"
+#include "proxy/reply.h"
+
+enum {
+	AHEAD_BYTES = 64 * 1024,
+	READ_STEP_BYTES = 1024,
+	BODY_STEP_BYTES = 64 * 1024,
+	LINGER_MS = 2000,
+	DRAIN_IDLE_MS = 1000,
+};
+
+void client_move(struct client *client, enum client_phase phase)
+{
+	list_remove(&client->node);
+	client->phase = phase;
+	list_push_front(&client->proxy->clients[phase], &client->node);
+}
+
+static void set_deadline(struct client *client, uint64_t wait_ms)
+{
+	timer_set(&client->timer, client->proxy->clock->now_ms + wait_ms);
+}
+
+static bool is_replying(const struct client *client)
+{
+	return client->phase == CLIENT_REPLYING;
+}
+
+void client_close(struct client *client)
+{
+	struct proxy *proxy = client->proxy;
+	struct exchange *exchange = client->exchange;
+
+	if (client->phase == CLIENT_DEAD) {
+		return;
+	}
+	stream_close(&client->stream);
+	timer_fini(&client->timer);
+	buffer_fini(&proxy->buffers, &client->ahead);
+	client_move(client, CLIENT_DEAD);
+	client->exchange = NULL;
+	if (exchange != NULL) {
+		exchange_orphan(exchange);
+	}
+	proxy->on_client_gone(proxy->owner);
+}
+
+bool client_keeps_alive(const struct client *client)
+{
+	const struct exchange *exchange = client->exchange;
+
+	return !client->proxy->is_draining && !client->has_read_end && exchange->is_request_whole &&
+	       http_head_is_persistent(&exchange->request);
+}
+
+/* --- requests in --- */
+
+static void refuse(struct client *client, enum err err)
+{
+	exchange_reply_error(client->exchange, err, ERR_NONE, NULL);
+}
+
+/* The request is whole: what came after it waits in `ahead`. */
+static void request_is_whole(struct client *client)
+{
+	struct exchange *exchange = client->exchange;
+	size_t end = exchange->body_at + exchange->body_bytes;
+	size_t surplus = exchange->in.len_bytes - end;
+
+	if (surplus > 0) {
+		buffer_reserve_always(&client->proxy->buffers, &client->ahead, surplus);
+		buffer_append(&client->ahead, exchange->in.data + end, surplus);
+		exchange->in.len_bytes = end;
+	}
+	exchange->is_request_whole = true;
+	exchange->whole_us = client->proxy->clock->now_us;
+	timer_set(&client->timer, TIMER_NEVER);
+	client_move(client, CLIENT_WAITING);
+	exchange_start(exchange);
+}
+
+/* False when more bytes are needed. */
+static bool take_body(struct client *client)
+{
+	struct exchange *exchange = client->exchange;
+	struct buffer *in = &exchange->in;
+	size_t at = exchange->body_at + exchange->body_bytes;
+	size_t decoded = 0;
+	size_t taken = 0;
+	enum err err;
+
+	if (exchange->framing != HTTP_CHUNKED) {
+		if (in->len_bytes - exchange->body_at < exchange->request.content_length) {
+			return false;
+		}
+		exchange->body_bytes = exchange->request.content_length;
+		request_is_whole(client);
+		return true;
+	}
+	err = http_chunked_decode(&exchange->chunked, in->data + at, in->len_bytes - at, &decoded, &taken);
+	if (err != ERR_NONE) {
+		refuse(client, err);
+		return true;
+	}
+	exchange->body_bytes += decoded;
+	/* Closes the gap that the framing left, so that what follows (if anything) lies behind the body. */
+	if (taken > decoded) {
+		memmove(in->data + at + decoded, in->data + at + taken, in->len_bytes - at - taken);
+		in->len_bytes -= taken - decoded;
+	}
+	if (!exchange->chunked.done) {
+		return false;
+	}
+	request_is_whole(client);
+	return true;
+}
+
+static void send_continue(struct client *client)
+{
+	struct span text = span_of(reply_continue);
+
+	/* 25 bytes to a socket that nothing was written to since the last reply: all or a broken connection. */
+	(void)stream_write(&client->stream, text.data, text.len);
+}
+
+/* The head is whole. */
+static void take_admitted(struct client *client)
+{
+	struct exchange *exchange = client->exchange;
+	const struct http_head *request = &exchange->request;
+	bool is_body_here;
+	enum err err = exchange_admit(exchange);
+
+	if (err != ERR_NONE) {
+		refuse(client, err);
+		return;
+	}
+	exchange->framing = http_request_framing(request);
+	exchange->body_at = request->head_bytes;
+	if (exchange->framing == HTTP_NO_BODY || (exchange->framing == HTTP_LENGTH && request->content_length == 0)) {
+		request_is_whole(client);
+		return;
+	}
+	is_body_here = exchange->in.len_bytes > exchange->body_at;
+	if (exchange->framing == HTTP_CHUNKED) {
+		http_chunked_init(&exchange->chunked, client->proxy->config->limits_request_body_bytes);
+	} else if (exchange->in.len_bytes - exchange->body_at < request->content_length) {
+		size_t missing = request->content_length - (exchange->in.len_bytes - exchange->body_at);
+
+		err = buffer_reserve(&client->proxy->buffers, &exchange->in, missing);
+		if (err != ERR_NONE) {
+			refuse(client, err);
+			return;
+		}
+	}
+	if (request->expects_continue && !is_body_here) {
+		send_continue(client);
+	}
+	client_move(client, CLIENT_BODY);
+	set_deadline(client, client->proxy->config->timeouts_client_body_ms);
+}
+
+/* False when more bytes are needed. */
+static bool take_head(struct client *client)
+{
+	struct exchange *exchange = client->exchange;
+	enum err err = http_parse(&exchange->parser, &exchange->request, exchange->in.data, exchange->in.len_bytes);
+
+	if (err != ERR_NONE) {
+		refuse(client, err);
+		return true;
+	}
+	if (exchange->parser.state != HTTP_PARSE_DONE) {
+		return false;
+	}
+	exchange->is_head_whole = true;
+	take_admitted(client);
+	return true;
+}
+
+static void begin_request(struct client *client)
+{
+	if (client->exchange == NULL) {
+		client->exchange = exchange_new(client->proxy, client);
+	}
+	if (client->ahead.len_bytes > 0) {
+		buffer_move(&client->exchange->in, &client->ahead);
+	}
+}
+
+/* Takes requests from what is here until more bytes, an answer or a reader is needed. */
+static void advance(struct client *client)
+{
+	bool moved = true;
+
+	if (client->is_advancing) {
+		return;
+	}
+	client->is_advancing = true;
+	while (moved) {
+		switch (client->phase) {
+		case CLIENT_IDLE:
+			moved = client->ahead.len_bytes > 0 ||
+				(client->exchange != NULL && client->exchange->in.len_bytes > 0);
+			if (moved) {
+				begin_request(client);
+				client_move(client, CLIENT_HEAD);
+				set_deadline(client, client->proxy->config->timeouts_client_head_ms);
+			}
+			break;
+		case CLIENT_HEAD:
+			moved = take_head(client);
+			break;
+		case CLIENT_BODY:
+			moved = take_body(client);
+			break;
+		case CLIENT_WAITING:
+		case CLIENT_REPLYING:
+		case CLIENT_LINGERING:
+		case CLIENT_DEAD:
+		case CLIENT_PHASES:
+			moved = false;
+			break;
+		}
+	}
+	client->is_advancing = false;
+}
+
+/* The peer ended its side. */
+static void read_end(struct client *client)
+{
+	client->has_read_end = true;
+	stream_set_reading(&client->stream, false);
+	switch (client->phase) {
+	case CLIENT_WAITING:
+		exchange_client_ended(client->exchange);
+		break;
+	case CLIENT_REPLYING:
+		client->closes_after_reply = true;
+		break;
+	case CLIENT_IDLE:
+	case CLIENT_HEAD:
+	case CLIENT_BODY:
+	case CLIENT_LINGERING:
+	case CLIENT_DEAD:
+	case CLIENT_PHASES:
+		client_close(client);
+		break;
+	}
+}
+
+static void drain(struct client *client)
+{
+	char bytes[4096];
+	struct io io = stream_read(&client->stream, bytes, sizeof(bytes));
+
+	if (io.status == IO_END || io.status == IO_FAILED) {
+		client_close(client);
+	}
+}
+
+/* Where the next bytes go, with room made for them; NULL when reading was stopped or refused. */
+static struct buffer *input_of(struct client *client)
+{
+	struct proxy *proxy = client->proxy;
+	struct buffer *in = &client->ahead;
+	size_t step = READ_STEP_BYTES;
+	enum err err;
+
+	if (client->phase == CLIENT_WAITING || is_replying(client)) {
+		if (in->len_bytes >= AHEAD_BYTES) {
+			stream_set_reading(&client->stream, false);
+			return NULL;
+		}
+	} else {
+		begin_request(client);
+		in = &client->exchange->in;
+		if (client->phase == CLIENT_BODY && client->exchange->framing == HTTP_CHUNKED) {
+			step = BODY_STEP_BYTES;
+		} else if (client->phase == CLIENT_BODY) {
+			step = 1;
+		}
+	}
+	if (buffer_room_bytes(in) >= step) {
+		return in;
+	}
+	err = buffer_reserve(&proxy->buffers, in, step);
+	if (err == ERR_NONE) {
+		return in;
+	}
+	if (in == &client->ahead) {
+		stream_set_reading(&client->stream, false);
+	} else {
+		refuse(client, err);
+	}
+	return NULL;
+}
+
+static void on_readable(void *owner)
+{
+	struct client *client = owner;
+	struct buffer *in;
+	struct io io;
+
+	if (client->phase == CLIENT_LINGERING) {
+		drain(client);
+		return;
+	}
+	in = input_of(client);
+	if (in == NULL) {
+		return;
+	}
+	io = stream_read(&client->stream, in->data + in->len_bytes, buffer_room_bytes(in));
+	switch (io.status) {
+	case IO_OK:
+		in->len_bytes += io.bytes;
+		advance(client);
+		break;
+	case IO_AGAIN:
+		if (client->phase == CLIENT_IDLE && client->exchange != NULL) {
+			exchange_finish(client->exchange);
+		}
+		break;
+	case IO_END:
+		read_end(client);
+		break;
+	case IO_FAILED:
+		client_close(client);
+		break;
+	}
+}
+
+/* --- replies out --- */
+
+static void linger(struct client *client, uint64_t wait_ms)
+{
+	stream_shutdown_write(&client->stream);
+	client_move(client, CLIENT_LINGERING);
+	stream_set_reading(&client->stream, !client->has_read_end);
+	set_deadline(client, wait_ms);
+}
+
+/* The socket's pending error: a reset that came back for the reply shows that nobody read it. */
+static bool has_left(const struct client *client)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	return getsockopt(client->stream.fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error != 0;
+}
+
+static void go_idle(struct client *client)
+{
+	uint64_t idle_ms = client->proxy->config->timeouts_client_idle_ms;
+
+	client_move(client, CLIENT_IDLE);
+	set_deadline(client, client->proxy->is_draining ? DRAIN_IDLE_MS : idle_ms);
+	stream_set_reading(&client->stream, true);
+	advance(client);
+}
+
+static void reply_is_written(struct client *client)
+{
+	struct exchange *exchange = client->exchange;
+
+	if (client->has_read_end && has_left(client)) {
+		exchange->has_client_left = true;
+	}
+	exchange_finish(exchange);
+	if (!client->closes_after_reply) {
+		go_idle(client);
+	} else if (client->lingers && !client->has_read_end) {
+		linger(client, LINGER_MS);
+	} else {
+		client_close(client);
+	}
+}
+
+static void write_reply(struct client *client)
+{
+	const struct iovec pieces[] = {
+		{.iov_base = (void *)(uintptr_t)client->reply_head.data, .iov_len = client->reply_head.len},
+		{.iov_base = (void *)(uintptr_t)client->reply_body.data, .iov_len = client->reply_body.len},
+	};
+	unsigned first = client->reply_head.len > 0 ? 0 : 1;
+	struct io io = stream_writev(&client->stream, pieces + first,
+				     2 - first - (client->reply_body.len == 0 && first == 0 ? 1 : 0));
+	size_t of_head = MIN(io.bytes, client->reply_head.len);
+
+	if (io.status == IO_FAILED) {
+		client->exchange->has_client_left = true;
+		client_close(client);
+		return;
+	}
+	if (io.status == IO_OK) {
+		reply_is_written(client);
+		return;
+	}
+	client->reply_head.data += of_head;
+	client->reply_head.len -= of_head;
+	client->reply_body.data += io.bytes - of_head;
+	client->reply_body.len -= io.bytes - of_head;
+	set_deadline(client, client->proxy->config->timeouts_client_write_ms);
+}
+
+void client_reply(struct client *client, struct span head, struct span body, bool closes)
+{
+	client->reply_head = head;
+	client->reply_body = body;
+	client->closes_after_reply = closes || client->has_read_end;
+	client->lingers = !client->exchange->is_request_whole || client->ahead.len_bytes > 0;
+	client_move(client, CLIENT_REPLYING);
+	timer_set(&client->timer, TIMER_NEVER);
+	write_reply(client);
+}
+
+static void on_writable(void *owner)
+{
+	struct client *client = owner;
+
+	if (is_replying(client)) {
+		write_reply(client);
+	}
+}
+
+static void on_timer(void *owner)
+{
+	struct client *client = owner;
+
+	switch (client->phase) {
+	case CLIENT_HEAD:
+		refuse(client, ERR_HEAD_TIMEOUT);
+		break;
+	case CLIENT_BODY:
+		refuse(client, ERR_BODY_TIMEOUT);
+		break;
+	case CLIENT_REPLYING:
+		client->exchange->has_client_left = true;
+		client_close(client);
+		break;
+	case CLIENT_IDLE:
+	case CLIENT_LINGERING:
+		client_close(client);
+		break;
+	case CLIENT_WAITING:
+	case CLIENT_DEAD:
+	case CLIENT_PHASES:
+		break;
+	}
+}
+
+static const struct stream_ops stream_ops = {.on_readable = on_readable, .on_writable = on_writable};
+
+void client_new(struct proxy *proxy, int fd, const struct addr *peer, uint16_t local_port)
+{
+	struct client *client = mem_cache_take(&proxy->client_cache);
+	const struct stream_setup setup = {
+		.base = proxy->base, .clock = proxy->clock, .ops = &stream_ops, .owner = client};
+
+	client->proxy = proxy;
+	client->number = ++proxy->last_client_number;
+	client->local_port = local_port;
+	client->is_allowed = access_allows_peer(proxy->access, peer);
+	client->phase = CLIENT_IDLE;
+	list_push_front(&proxy->clients[CLIENT_IDLE], &client->node);
+	timer_init(&client->timer, proxy->base, proxy->clock, on_timer, client);
+	stream_adopt(&client->stream, &setup, fd, peer);
+	set_deadline(client, proxy->config->timeouts_client_idle_ms);
+	on_readable(client);
+}

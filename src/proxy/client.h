@@ -1,0 +1,52 @@
+/*
+ * One client connection: reads requests, one at a time, and writes replies. Its phase is the list of the proxy that it is on.
+ *
+ * Reading stays on while a request is on its way, up to 64 KiB ahead, so that a hang-up is seen. Nothing is freed inside a callback:
+ * a closed client is freed at the end of the loop turn.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/list.h"
+#include "base/span.h"
+#include "net/stream.h"
+#include "net/timer.h"
+#include "proxy/proxy.h"
+
+struct exchange;
+
+struct client {
+	struct list_node node; /* on proxy->clients[phase] */
+	struct proxy *proxy; /* borrowed */
+	enum client_phase phase;
+	struct stream stream; /* owned */
+	struct timer timer;
+	struct exchange *exchange; /* owned from its first byte to exchange_finish() */
+	struct buffer ahead; /* owned: bytes of requests after the present one */
+	uint64_t number;
+	struct span reply_head; /* borrowed from the exchange while replying */
+	struct span reply_body;
+	uint16_t local_port; /* of the listener; 0 for unix */
+	bool is_allowed; /* access.allow */
+	bool has_read_end; /* FIN came */
+	bool closes_after_reply;
+	bool lingers; /* the request was not read to its end: half-close and drain */
+	bool is_advancing; /* guards against recursion */
+};
+
+void client_new(struct proxy *proxy, int fd, const struct addr *peer, uint16_t local_port);
+
+/* Writes a reply (both spans live until exchange_finish()), then goes on to the next request or closes. */
+void client_reply(struct client *client, struct span head, struct span body, bool closes);
+
+/* May the connection live on after the present exchange? */
+bool client_keeps_alive(const struct client *client);
+
+/* The only writer of client->phase. */
+void client_move(struct client *client, enum client_phase phase);
+
+/* Ends it at once; its exchange is orphaned. */
+void client_close(struct client *client);

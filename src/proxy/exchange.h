@@ -1,0 +1,94 @@
+/*
+ * One request on its way: from its first byte to the last of its reply. It owns the request's and the response's bytes.
+ *
+ * Born with the first byte of a request (client.c), admitted when the head is whole, started when the body is. Ends exactly
+ * once, by exchange_finish(), after its reply was written or its client has gone.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/err.h"
+#include "base/list.h"
+#include "base/span.h"
+#include "http/body.h"
+#include "http/head.h"
+#include "http/parser.h"
+#include "pool/codec.h"
+#include "pool/pool.h"
+#include "proxy/access.h"
+#include "proxy/profile.h"
+#include "proxy/retry.h"
+
+struct client;
+struct proxy;
+
+struct exchange {
+	struct list_node node; /* on proxy->exchanges */
+	struct proxy *proxy; /* borrowed */
+	struct client *client; /* borrowed; NULL when it has gone */
+
+	/* The request */
+	struct buffer in; /* owned: head and body, from data[0] */
+	struct http_parser parser;
+	struct http_chunked chunked;
+	struct http_target target; /* spans into `in`, set when it no longer moves */
+	enum http_framing framing;
+	size_t body_at;
+	uint64_t body_bytes; /* here so far */
+	char peer[ADDR_TEXT_BYTES]; /* the client's address, for the log */
+	char label[ACCESS_LABEL_BYTES]; /* valid with has_label */
+	bool has_label;
+	bool is_request_whole; /* head and body were read */
+	bool is_head_whole;
+
+	/* On its way */
+	struct waiter waiter;
+	struct transfer transfer;
+	struct buffer out; /* owned: the head for the next hop, with a small body behind it; then our reply's head */
+	bool is_queued;
+	bool is_sent; /* a transfer is on its way */
+	bool was_repeated;
+	enum evidence evidence; /* of the attempt that was repeated or failed */
+	enum profile_class class;
+	uint64_t deadline_ms;
+
+	/* What came of it */
+	enum err err; /* ERR_NONE: the upstream's response was passed on */
+	unsigned status;
+	uint64_t reply_bytes;
+	bool is_conn_reused;
+	bool has_client_left;
+
+	/* When, in microseconds; 0: did not happen */
+	uint64_t began_us; /* first byte */
+	uint64_t whole_us; /* last byte of the request */
+	uint64_t lent_us;
+	uint64_t connect_us; /* how long the connection took to open, if it was opened for this */
+	uint64_t answered_us;
+
+	struct http_head request; /* large: kept last, never zeroed whole */
+	struct http_head response;
+};
+
+struct exchange *exchange_new(struct proxy *proxy, struct client *client);
+
+/* The head is whole: may it come in? ERR_NONE, or what to answer. */
+MUST_USE enum err exchange_admit(struct exchange *exchange);
+
+/* The request is whole: classify it, take a slot or queue. Answers come through client_reply(). */
+void exchange_start(struct exchange *exchange);
+
+/* Answers with an error of ours: `cause` and `detail` as in reply.h. */
+void exchange_reply_error(struct exchange *exchange, enum err err, enum err cause, const char *detail);
+
+/* The client ended its side (FIN) while the request waits: taken out when queued and answered 503. */
+void exchange_client_ended(struct exchange *exchange);
+
+/* The client is gone: nobody reads a reply any more. Frees the exchange unless a response is awaited. */
+void exchange_orphan(struct exchange *exchange);
+
+/* Logs and frees it. */
+void exchange_finish(struct exchange *exchange);

@@ -1,0 +1,112 @@
+/* Owns the clients as a whole: their lists, their end, their drain. */
+#include "proxy/proxy.h"
+
+#include "base/clock.h"
+#include "proxy/access.h"
+#include "proxy/client.h"
+#include "proxy/exchange.h"
+
+enum { CLIENTS_KEPT = 256, EXCHANGES_KEPT = 256, DRAIN_IDLE_MS = 1000 };
+
+void proxy_init(struct proxy *proxy, struct event_base *base, struct clock *clock, struct log *log,
+		const struct config *config)
+{
+	proxy->base = base;
+	proxy->clock = clock;
+	proxy->log = log;
+	proxy->config = config;
+	proxy->access = access_new(config, span_of(proxy->upstream_host));
+	buffer_pool_init(&proxy->buffers, config->limits_buffered_bytes);
+	mem_cache_init(&proxy->client_cache, sizeof(struct client), CLIENTS_KEPT);
+	mem_cache_init(&proxy->exchange_cache, sizeof(struct exchange), EXCHANGES_KEPT);
+	list_init(&proxy->exchanges);
+	for (unsigned i = 0; i < CLIENT_PHASES; i++) {
+		list_init(&proxy->clients[i]);
+	}
+}
+
+static void close_all(struct proxy *proxy, enum client_phase phase)
+{
+	list_foreach_safe(node, &proxy->clients[phase])
+	{
+		client_close(list_entry(node, struct client, node));
+	}
+}
+
+void proxy_fini(struct proxy *proxy)
+{
+	for (unsigned i = 0; i < CLIENT_DEAD; i++) {
+		close_all(proxy, i);
+	}
+	proxy_turn(proxy);
+}
+
+void proxy_free(struct proxy *proxy)
+{
+	buffer_pool_fini(&proxy->buffers);
+	mem_cache_fini(&proxy->client_cache);
+	mem_cache_fini(&proxy->exchange_cache);
+	access_free(proxy->access);
+}
+
+void proxy_turn(struct proxy *proxy)
+{
+	struct list_node *node;
+
+	while ((node = list_pop_front(&proxy->clients[CLIENT_DEAD])) != NULL) {
+		mem_cache_give(&proxy->client_cache, list_entry(node, struct client, node));
+	}
+}
+
+size_t proxy_client_count(const struct proxy *proxy)
+{
+	size_t count = 0;
+
+	for (unsigned i = 0; i < CLIENT_DEAD; i++) {
+		count += proxy->clients[i].count;
+	}
+	return count;
+}
+
+bool proxy_close_idle_client(struct proxy *proxy)
+{
+	struct list *idle = &proxy->clients[CLIENT_IDLE];
+
+	for (struct list_node *node = list_last(idle); node != NULL && node != &idle->head; node = node->prev) {
+		struct client *client = list_entry(node, struct client, node);
+
+		if (client->exchange == NULL && stream_is_quiet(&client->stream)) {
+			client_close(client);
+			return true;
+		}
+	}
+	return false;
+}
+
+void proxy_drain(struct proxy *proxy)
+{
+	proxy->is_draining = true;
+	list_foreach(node, &proxy->clients[CLIENT_IDLE])
+	{
+		timer_set(&list_entry(node, struct client, node)->timer, proxy->clock->now_ms + DRAIN_IDLE_MS);
+	}
+}
+
+bool proxy_is_drained(const struct proxy *proxy)
+{
+	return proxy_client_count(proxy) == 0 && list_is_empty(&proxy->exchanges);
+}
+
+void proxy_refuse_all(struct proxy *proxy)
+{
+	list_foreach_safe(node, &proxy->exchanges)
+	{
+		struct exchange *exchange = list_entry(node, struct exchange, node);
+
+		if (exchange->is_queued) {
+			pool_cancel(proxy->pool, &exchange->waiter);
+			exchange->is_queued = false;
+			exchange_reply_error(exchange, ERR_SHUTTING_DOWN, ERR_NONE, NULL);
+		}
+	}
+}

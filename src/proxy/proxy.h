@@ -1,0 +1,75 @@
+/*
+ * The serving side: owns the clients and their exchanges, borrows the pool and everything below.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/list.h"
+#include "base/mem.h"
+#include "base/span.h"
+#include "config/config.h"
+#include "proxy/retry.h"
+
+struct access;
+struct clock;
+struct event_base;
+struct log;
+struct pool;
+
+enum client_phase {
+	CLIENT_IDLE, /* between requests; the longest idle is last */
+	CLIENT_HEAD, /* part of a head is here */
+	CLIENT_BODY, /* the head was admitted, the body is coming */
+	CLIENT_WAITING, /* its request is on its way */
+	CLIENT_REPLYING, /* its reply is being written */
+	CLIENT_LINGERING, /* answered and half-closed: what it still sends is read and dropped */
+	CLIENT_DEAD, /* closed; freed at the end of the turn */
+	CLIENT_PHASES
+};
+
+struct proxy {
+	struct event_base *base; /* borrowed */
+	struct clock *clock; /* borrowed */
+	struct log *log; /* borrowed */
+	const struct config *config; /* borrowed */
+	struct pool *pool; /* borrowed */
+	struct access *access; /* owned */
+	const char *upstream_host; /* borrowed; the URL's name */
+	const char *upstream_authority; /* borrowed; with a port that is not the scheme's own */
+	struct buffer_pool buffers;
+	struct mem_cache client_cache;
+	struct mem_cache exchange_cache;
+	struct list clients[CLIENT_PHASES];
+	struct list exchanges; /* all of them */
+	struct retry_budget budget;
+	void (*on_client_gone)(void *owner); /* a place under limits.clients came free */
+	void *owner; /* borrowed */
+	uint64_t last_client_number;
+	bool is_draining; /* every reply says Connection: close, new requests get 503 */
+};
+
+/* The caller has set upstream_*, pool and on_client_gone before. */
+void proxy_init(struct proxy *proxy, struct event_base *base, struct clock *clock, struct log *log,
+		const struct config *config);
+/* Closes every client; exchanges that were sent end with pool_fini(), which must come between these two. */
+void proxy_fini(struct proxy *proxy);
+void proxy_free(struct proxy *proxy);
+
+/* At the end of each loop turn, after pool_turn(). */
+void proxy_turn(struct proxy *proxy);
+
+/* Connections that count under limits.clients. */
+size_t proxy_client_count(const struct proxy *proxy);
+
+/* Closes the longest idle keep-alive client on which nothing waits to be read; false when there is none. */
+bool proxy_close_idle_client(struct proxy *proxy);
+
+/* Shutdown: no more keep-alive; idle clients are closed after 1 s of rest. */
+void proxy_drain(struct proxy *proxy);
+/* Nothing is in flight any more, and no reply is being written? */
+bool proxy_is_drained(const struct proxy *proxy);
+/* The drain's time is over: what is queued is answered 503, what is in flight fails. */
+void proxy_refuse_all(struct proxy *proxy);
