@@ -299,7 +299,7 @@ static struct io read_plain(struct stream *stream, void *data, size_t cap)
 		stream->ended_by_fin = true;
 		return (struct io){IO_END, 0};
 	}
-	if errno == EAGAIN {
+	if (errno == EAGAIN) {
 		return (struct io){IO_AGAIN, 0};
 	}
 	stream->last_errno = errno;
