@@ -23,7 +23,6 @@ struct http_chunked {
 	uint32_t digits;
 	uint32_t extension_bytes;
 	uint32_t trailer_bytes;
-	uint32_t trailer_line; /* where in a trailer line we are */
 };
 
 void http_chunked_init(struct http_chunked *chunked, uint64_t limit_bytes);

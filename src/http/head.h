@@ -57,7 +57,8 @@ struct http_head {
 	struct http_span method;
 	struct http_span target; /* as received: origin-form, absolute-form, "*" or authority */
 	/* Status line */
-	unsigned status;
+	unsigned status; /* 100 to 599 */
+	struct http_span reason; /* len 0 when empty or missing */
 
 	unsigned version_minor; /* 0 or 1: HTTP/1.0 or 1.1 (and later 1.x) */
 	unsigned field_count;
@@ -65,9 +66,10 @@ struct http_head {
 	bool is_chunked;
 	bool has_close; /* Connection: close */
 	bool has_keep_alive; /* Connection: keep-alive */
-	bool has_expect; /* any Expect */
+	bool has_expect; /* any Expect but a 100-continue in HTTP/1.0 (ignored, RFC 9110 section 10.1.1) */
 	bool expects_continue; /* Expect: 100-continue, nothing else */
-	uint64_t content_length;
+	uint64_t content_length; /* at most INT64_MAX */
+	uint32_t ids_seen; /* bit n: a field with id n is there */
 	struct http_field fields[HTTP_FIELDS_MAX];
 };
 
@@ -89,7 +91,7 @@ static inline struct span http_field_value(const struct http_head *head, const s
 /* The first field with this id, or NULL. */
 const struct http_field *http_head_find(const struct http_head *head, enum http_field_id id);
 
-/* The id of a field name, ASCII case ignored. */
+/* The id of a field name, which is a token; ASCII case is ignored. */
 enum http_field_id http_field_id_of(struct span name);
 
 /* Does the peer want the connection to live on after this message? (RFC 9112 section 9.3) */
@@ -98,7 +100,5 @@ bool http_head_is_persistent(const struct http_head *head);
 /* A field that a proxy must not forward, by its name alone (RFC 9110 section 7.6.1). */
 bool http_field_id_is_hop_by_hop(enum http_field_id id);
 
-/*
- * The seconds of "Keep-Alive: timeout=N", or 0 when there is none or it is malformed.
- */
+/* The seconds of "Keep-Alive: timeout=N", or 0 when there is none, or it is malformed or above UINT32_MAX. */
 uint64_t http_head_keep_alive_seconds(const struct http_head *head);
