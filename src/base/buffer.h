@@ -8,12 +8,12 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-
 #include "base/err.h"
 #include "base/macros.h"
 #include "base/mem.h"
+
+#include <stdbool.h>
+#include <stddef.h>
 
 enum { BUFFER_BLOCK_BYTES = 4096 };
 
@@ -43,7 +43,8 @@ void buffer_fini(struct buffer_pool *pool, struct buffer *buffer);
  * Makes room for at least `free_bytes` after len_bytes. data may move. Returns ERR_BUFFERED_FULL when the
  * pool's bound would be passed or the system has no memory; the buffer is then unchanged.
  */
-MUST_USE enum err buffer_reserve(struct buffer_pool *pool, struct buffer *buffer, size_t free_bytes);
+MUST_USE enum err buffer_reserve(struct buffer_pool *pool, struct buffer *buffer,
+				 size_t free_bytes);
 
 /* The same without the bound; aborts when the system has no memory. */
 void buffer_reserve_always(struct buffer_pool *pool, struct buffer *buffer, size_t free_bytes);

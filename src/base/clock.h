@@ -12,12 +12,12 @@
 #include <stdint.h>
 
 struct clock {
-	uint64_t now_us; /* CLOCK_BOOTTIME: monotonic, suspended time included */
-	uint64_t now_ms; /* the same */
+	uint64_t now_us;   /* CLOCK_BOOTTIME: monotonic, suspended time included */
+	uint64_t now_ms;   /* the same */
 	uint64_t ahead_us; /* how far BOOTTIME was ahead of MONOTONIC when last read */
-	bool fresh; /* read in this turn already */
-	bool frozen; /* a test owns the time */
-	bool suspended; /* raised when the machine slept; cleared by who handles it */
+	bool fresh;        /* read in this turn already */
+	bool frozen;       /* a test owns the time */
+	bool suspended;    /* raised when the machine slept; cleared by who handles it */
 };
 
 void clock_init(struct clock *clock);

@@ -7,11 +7,11 @@
  */
 #pragma once
 
+#include "base/macros.h"
+
 #include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
-
-#include "base/macros.h"
 
 struct list;
 
@@ -98,9 +98,9 @@ static inline struct list_node *list_pop_front(struct list *list)
 #define list_entry(node, type, member) CONTAINER_OF(node, type, member)
 
 /* The body may remove `it` only with the _safe form. */
-#define list_foreach(it, list)                                                                     \
+#define list_foreach(it, list) \
 	for (struct list_node *it = (list)->head.next; (it) != &(list)->head; (it) = (it)->next)
 
-#define list_foreach_safe(it, list)                                                                \
-	for (struct list_node *it = (list)->head.next, *it##_next = (it)->next;                    \
+#define list_foreach_safe(it, list)                                             \
+	for (struct list_node *it = (list)->head.next, *it##_next = (it)->next; \
 	     (it) != &(list)->head; (it) = it##_next, it##_next = (it)->next)

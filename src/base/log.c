@@ -1,6 +1,8 @@
 /* Owns the gathered log lines and hands them to stderr without ever blocking the loop. */
 #include "base/log.h"
 
+#include "base/mem.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -12,8 +14,6 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "base/mem.h"
 
 struct level_look {
 	const char *name;
@@ -103,7 +103,8 @@ static void put_time(struct log_line *line)
 	put_text(line, ms);
 }
 
-void log_begin(const struct log *log, struct log_line *line, enum log_level level, const char *object)
+void log_begin(const struct log *log, struct log_line *line, enum log_level level,
+	       const char *object)
 {
 	const struct level_look *look = &looks[level];
 
@@ -161,7 +162,8 @@ static bool needs_quotes(struct span value)
 	return value.len == 0;
 }
 
-void log_field_text(const struct log *log, struct log_line *line, const char *key, struct span value)
+void log_field_text(const struct log *log, struct log_line *line, const char *key,
+		    struct span value)
 {
 	put_key(log, line, key);
 	if (log->format == LOG_FORMAT_JSON || needs_quotes(value)) {

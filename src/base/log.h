@@ -11,12 +11,12 @@
  */
 #pragma once
 
+#include "base/macros.h"
+#include "base/span.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
-
-#include "base/macros.h"
-#include "base/span.h"
 
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
@@ -28,9 +28,9 @@ struct log {
 	enum log_format format;
 	bool is_socket;
 	bool is_pipe;
-	bool is_terminal; /* then levels are coloured */
+	bool is_terminal;  /* then levels are coloured */
 	bool has_priority; /* journal: "<4>" before each line instead of a time and a level */
-	char *buffer; /* owned; LOG_BUFFER_BYTES */
+	char *buffer;      /* owned; LOG_BUFFER_BYTES */
 	size_t len_bytes;
 	uint64_t dropped_lines;
 	uint64_t dropped_said;
@@ -57,8 +57,10 @@ void log_write(struct log *log, enum log_level level, const char *object, const 
 	PRINTF_LIKE(4, 5);
 
 /* Composes a line of fields: begin (time, level, object), any number of fields, end (queues it). */
-void log_begin(const struct log *log, struct log_line *line, enum log_level level, const char *object);
-void log_field_text(const struct log *log, struct log_line *line, const char *key, struct span value);
+void log_begin(const struct log *log, struct log_line *line, enum log_level level,
+	       const char *object);
+void log_field_text(const struct log *log, struct log_line *line, const char *key,
+		    struct span value);
 void log_field_u64(const struct log *log, struct log_line *line, const char *key, uint64_t value);
 void log_field_ms(const struct log *log, struct log_line *line, const char *key, uint64_t us);
 void log_end(struct log *log, struct log_line *line);

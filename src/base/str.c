@@ -78,7 +78,8 @@ static bool read_with_unit(struct span text, const struct unit *units, size_t un
 	struct span unit;
 	uint64_t value;
 
-	while (number.len > 0 && (number.data[number.len - 1] < '0' || number.data[number.len - 1] > '9')) {
+	while (number.len > 0 &&
+	       (number.data[number.len - 1] < '0' || number.data[number.len - 1] > '9')) {
 		number.len--;
 	}
 	unit = (struct span){text.data + number.len, text.len - number.len};
@@ -125,7 +126,8 @@ static char *write_with_unit(char *out, size_t out_bytes, uint64_t value, const 
 {
 	for (size_t i = 0; i < unit_count; i++) {
 		if (value > 0 && value % units[i].factor == 0) {
-			snprintf(out, out_bytes, "%" PRIu64 "%s", value / units[i].factor, units[i].name);
+			snprintf(out, out_bytes, "%" PRIu64 "%s", value / units[i].factor,
+				 units[i].name);
 			return out;
 		}
 	}

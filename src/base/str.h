@@ -6,12 +6,12 @@
  */
 #pragma once
 
+#include "base/macros.h"
+#include "base/span.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include "base/macros.h"
-#include "base/span.h"
 
 /* Decimal digits only. */
 MUST_USE bool str_read_u64(struct span text, uint64_t *ret_value);

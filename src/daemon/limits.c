@@ -1,13 +1,13 @@
 /* Raises and checks the limit of file descriptors. */
 #include "daemon/limits.h"
 
+#include "base/log.h"
+#include "config/config.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/resource.h>
-
-#include "base/log.h"
-#include "config/config.h"
 
 bool limits_raise(const struct config *config, struct log *log)
 {
@@ -15,7 +15,8 @@ bool limits_raise(const struct config *config, struct log *log)
 	uint64_t needed = config->limits_clients + config->pool_size + LIMITS_RESERVE;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
-		log_write(log, LOG_ERROR, "start", "the limit of file descriptors cannot be read: %s", strerror(errno));
+		log_write(log, LOG_ERROR, "start",
+			  "the limit of file descriptors cannot be read: %s", strerror(errno));
 		return false;
 	}
 	if (limit.rlim_cur < limit.rlim_max) {
@@ -27,11 +28,11 @@ bool limits_raise(const struct config *config, struct log *log)
 		return true;
 	}
 	log_write(log, LOG_ERROR, "start",
-		  "too few file descriptors: %" PRIu64 " are allowed, limits.clients (%" PRIu64 ") + pool.size (%" PRIu64
-		  ") + %d of our own need %" PRIu64
+		  "too few file descriptors: %" PRIu64 " are allowed, limits.clients (%" PRIu64
+		  ") + pool.size (%" PRIu64 ") + %d of our own need %" PRIu64
 		  "; raise the limit (ulimit -n %" PRIu64 ", or LimitNOFILE=%" PRIu64
 		  " in the systemd unit) or lower limits.clients",
-		  (uint64_t)limit.rlim_cur, config->limits_clients, config->pool_size, LIMITS_RESERVE, needed, needed,
-		  needed);
+		  (uint64_t)limit.rlim_cur, config->limits_clients, config->pool_size,
+		  LIMITS_RESERVE, needed, needed, needed);
 	return false;
 }

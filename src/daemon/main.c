@@ -1,11 +1,11 @@
 /* The entrance: reads the command line and runs the daemon in the foreground. */
-#include <stdio.h>
-#include <unistd.h>
-
 #include "base/log.h"
 #include "config/config.h"
 #include "daemon/cli.h"
 #include "daemon/worker.h"
+
+#include <stdio.h>
+#include <unistd.h>
 
 static int run(const struct config *config)
 {

@@ -1,16 +1,6 @@
 /* Owns everything that serves, and the loop that turns it. */
 #include "daemon/worker.h"
 
-#include <errno.h>
-#include <inttypes.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <event2/event.h>
-#include <event2/event_struct.h>
-
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -25,6 +15,16 @@
 #include "proxy/client.h"
 #include "proxy/proxy.h"
 
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 enum { WARM_WAIT_MS = 10000, EXIT_BY_SECOND_SIGNAL = 1 };
 
 struct door {
@@ -34,11 +34,11 @@ struct door {
 
 struct worker {
 	const struct config *config; /* borrowed */
-	struct log *log; /* borrowed */
+	struct log *log;             /* borrowed */
 	struct clock clock;
 	struct event_base *base; /* owned */
 	struct upstream_url url;
-	struct tls_client *tls; /* one reference; NULL when the upstream is plain */
+	struct tls_client *tls;    /* one reference; NULL when the upstream is plain */
 	struct resolver *resolver; /* owned */
 	struct pool pool;
 	struct proxy proxy;
@@ -68,7 +68,8 @@ static bool may_accept(void *owner)
 {
 	struct proxy *proxy = &((struct door *)owner)->worker->proxy;
 
-	return proxy_client_count(proxy) < proxy->config->limits_clients || proxy_close_idle_client(proxy);
+	return proxy_client_count(proxy) < proxy->config->limits_clients ||
+	       proxy_close_idle_client(proxy);
 }
 
 static void on_trouble(void *owner, int error)
@@ -76,8 +77,8 @@ static void on_trouble(void *owner, int error)
 	struct worker *worker = ((struct door *)owner)->worker;
 
 	log_write(worker->log, LOG_WARNING, "listener",
-		  "accepting pauses: %s (clients=%zu); raise LimitNOFILE= or ulimit -n", strerror(error),
-		  proxy_client_count(&worker->proxy));
+		  "accepting pauses: %s (clients=%zu); raise LimitNOFILE= or ulimit -n",
+		  strerror(error), proxy_client_count(&worker->proxy));
 }
 
 static const struct listener_ops listener_ops = {
@@ -87,7 +88,8 @@ static void on_client_gone(void *owner)
 {
 	struct worker *worker = owner;
 
-	for (size_t i = 0; i < worker->door_count && worker->is_serving && !worker->is_stopping; i++) {
+	for (size_t i = 0; i < worker->door_count && worker->is_serving && !worker->is_stopping;
+	     i++) {
 		listener_set_paused(&worker->doors[i].listener, false);
 	}
 }
@@ -120,9 +122,12 @@ static bool open_door(struct worker *worker, const char *text)
 		log_write(worker->log, LOG_INFO, "listener", "no IPv6 here: %s is skipped", text);
 		return true;
 	}
-	log_write(worker->log, LOG_ERROR, "listener", "cannot listen on %s: %s%s", text, strerror(errno),
-		  errno == EADDRINUSE ? "; stop what uses it, or choose another port: --set listen=127.0.0.1:8090"
-				      : "; correct the option listen");
+	log_write(
+		worker->log, LOG_ERROR, "listener", "cannot listen on %s: %s%s", text,
+		strerror(errno),
+		errno == EADDRINUSE
+			? "; stop what uses it, or choose another port: --set listen=127.0.0.1:8090"
+			: "; correct the option listen");
 	return false;
 }
 
@@ -159,19 +164,23 @@ static void begin_serving(struct worker *worker)
 	for (size_t i = 0; i < worker->door_count; i++) {
 		listener_start(&worker->doors[i].listener);
 		if (len < sizeof(all)) {
-			len += (size_t)snprintf(all + len, sizeof(all) - len, "%s%s", i > 0 ? " " : "",
+			len += (size_t)snprintf(all + len, sizeof(all) - len, "%s%s",
+						i > 0 ? " " : "",
 						addr_write(&worker->doors[i].listener.addr, text));
 		}
 	}
 	if (!pool_is_warm(&worker->pool)) {
-		log_write(worker->log, LOG_WARNING, "start", "the upstream %s is not reached yet (%s); serving all the same",
+		log_write(worker->log, LOG_WARNING, "start",
+			  "the upstream %s is not reached yet (%s); serving all the same",
 			  worker->url.authority,
-			  worker->pool.dns_err != ERR_NONE ? err_text(worker->pool.dns_err)
-							   : err_text(worker->pool.last_connect_err));
+			  worker->pool.dns_err != ERR_NONE
+				  ? err_text(worker->pool.dns_err)
+				  : err_text(worker->pool.last_connect_err));
 	}
-	log_write(worker->log, LOG_INFO, "start", "ready listen=%s upstream=%s://%s pool=%" PRIu64 " warm=%zu", all,
-		  worker->url.is_tls ? "https" : "http", worker->url.authority, worker->config->pool_size,
-		  worker->pool.conns[CONN_IDLE].count);
+	log_write(worker->log, LOG_INFO, "start",
+		  "ready listen=%s upstream=%s://%s pool=%" PRIu64 " warm=%zu", all,
+		  worker->url.is_tls ? "https" : "http", worker->url.authority,
+		  worker->config->pool_size, worker->pool.conns[CONN_IDLE].count);
 }
 
 static void on_warm_timer(void *owner)
@@ -203,10 +212,11 @@ static void on_addresses(void *owner)
 		char text[ADDR_TEXT_BYTES];
 
 		if (is_own_listener(worker, &answer->addrs[i])) {
-			log_write(worker->log, LOG_ERROR, "start",
-				  "upstream.url %s resolves to %s, which is our own listener: every request would come "
-				  "back to us; remove the entry from the hosts file or change listen",
-				  worker->config->upstream_url, addr_write(&answer->addrs[i], text));
+			log_write(
+				worker->log, LOG_ERROR, "start",
+				"upstream.url %s resolves to %s, which is our own listener: every request would come "
+				"back to us; remove the entry from the hosts file or change listen",
+				worker->config->upstream_url, addr_write(&answer->addrs[i], text));
 			worker->exit_status = EXIT_FAILURE;
 			worker->is_done = true;
 			return;
@@ -222,7 +232,8 @@ static void on_drain_timer(void *owner)
 	struct worker *worker = owner;
 
 	proxy_refuse_all(&worker->proxy);
-	log_write(worker->log, LOG_WARNING, "stop", "shutdown.drain_timeout is over: %zu requests are cut off",
+	log_write(worker->log, LOG_WARNING, "stop",
+		  "shutdown.drain_timeout is over: %zu requests are cut off",
 		  worker->proxy.exchanges.count);
 	worker->is_done = true;
 }
@@ -244,7 +255,8 @@ static void on_stop_signal(evutil_socket_t number, short what, void *arg)
 		  worker->proxy.exchanges.count);
 	close_doors(worker);
 	proxy_drain(&worker->proxy);
-	timer_set(&worker->drain_timer, worker->clock.now_ms + worker->config->shutdown_drain_timeout_ms);
+	timer_set(&worker->drain_timer,
+		  worker->clock.now_ms + worker->config->shutdown_drain_timeout_ms);
 }
 
 static void on_reload_signal(evutil_socket_t number, short what, void *arg)
@@ -253,7 +265,8 @@ static void on_reload_signal(evutil_socket_t number, short what, void *arg)
 
 	(void)number;
 	(void)what;
-	log_write(worker->log, LOG_WARNING, "reload", "SIGHUP changes nothing in this version: restart instead");
+	log_write(worker->log, LOG_WARNING, "reload",
+		  "SIGHUP changes nothing in this version: restart instead");
 }
 
 static void watch_signals(struct worker *worker)
@@ -276,7 +289,9 @@ static struct pool_settings pool_settings_of(const struct config *config)
 		.min_idle = MIN(config->pool_min_idle, config->pool_size),
 		.max_connecting = config->pool_max_connecting,
 		.max_lifetime_ms = config->pool_max_lifetime_ms,
-		.idle_timeout_ms = OPTION_IS_WORD(config->pool_idle_timeout_ms) ? 0 : config->pool_idle_timeout_ms,
+		.idle_timeout_ms = OPTION_IS_WORD(config->pool_idle_timeout_ms)
+					   ? 0
+					   : config->pool_idle_timeout_ms,
 		.max_requests = config->pool_max_requests,
 		.queue_size = config->queue_size,
 		.connect_timeout_ms = config->timeouts_connect_ms,
@@ -353,14 +368,15 @@ struct worker *worker_new(const struct config *config, struct log *log)
 		return NULL;
 	}
 	worker->pool.tls = worker->tls;
-	worker->resolver = resolver_new(&(struct resolver_setup){.base = worker->base,
-								 .clock = &worker->clock,
-								 .log = log,
-								 .name = worker->url.host,
-								 .port = worker->url.port,
-								 .ttl_max_ms = config->upstream_dns_ttl_max_ms,
-								 .on_change = on_addresses,
-								 .owner = worker});
+	worker->resolver =
+		resolver_new(&(struct resolver_setup){.base = worker->base,
+						      .clock = &worker->clock,
+						      .log = log,
+						      .name = worker->url.host,
+						      .port = worker->url.port,
+						      .ttl_max_ms = config->upstream_dns_ttl_max_ms,
+						      .on_change = on_addresses,
+						      .owner = worker});
 	return worker;
 }
 
@@ -388,7 +404,8 @@ int worker_run(struct worker *worker)
 			break;
 		}
 	}
-	log_write(worker->log, LOG_INFO, "stop", "stopped handshakes_full=%" PRIu64 " handshakes_resumed=%" PRIu64,
+	log_write(worker->log, LOG_INFO, "stop",
+		  "stopped handshakes_full=%" PRIu64 " handshakes_resumed=%" PRIu64,
 		  worker->pool.handshakes_full, worker->pool.handshakes_resumed);
 	return worker->exit_status;
 }

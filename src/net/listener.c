@@ -1,6 +1,8 @@
 /* Owns a listening socket and accepts from it in batches. */
 #include "net/listener.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -8,8 +10,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "base/clock.h"
 
 enum { BACKLOG = 4096, BATCH = 64, TROUBLE_PAUSE_MS = 100 };
 
@@ -70,7 +70,8 @@ static bool bind_and_listen(int fd, const struct listener_setup *setup, const st
 	return listen(fd, BACKLOG) == 0;
 }
 
-bool listener_open(struct listener *listener, const struct listener_setup *setup, const struct addr *addr)
+bool listener_open(struct listener *listener, const struct listener_setup *setup,
+		   const struct addr *addr)
 {
 	int fd = socket(addr->sa.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
@@ -84,7 +85,8 @@ bool listener_open(struct listener *listener, const struct listener_setup *setup
 		errno = error;
 		return false;
 	}
-	*listener = (struct listener){.fd = fd, .addr = *addr, .ops = setup->ops, .owner = setup->owner};
+	*listener = (struct listener){
+		.fd = fd, .addr = *addr, .ops = setup->ops, .owner = setup->owner};
 	if (!addr_is_local(addr)) {
 		(void)getsockname(fd, &listener->addr.sa.any, &listener->addr.len);
 	}
@@ -148,7 +150,8 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 		if (accepted < 0 && is_shortage(errno)) {
 			listener->ops->on_trouble(listener->owner, errno);
 			event_del(&listener->event);
-			timer_set(&listener->retry, listener->retry.clock->now_ms + TROUBLE_PAUSE_MS);
+			timer_set(&listener->retry,
+				  listener->retry.clock->now_ms + TROUBLE_PAUSE_MS);
 			return;
 		}
 		if (accepted < 0 && errno != ECONNABORTED && errno != EINTR) {

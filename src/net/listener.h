@@ -7,15 +7,16 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <event2/event.h>
-#include <event2/event_struct.h>
-
 #include "base/addr.h"
 #include "base/list.h"
 #include "base/macros.h"
 #include "net/timer.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include <stdbool.h>
+#include <stddef.h>
 
 struct listener_ops {
 	bool (*on_accept)(void *owner, int fd, const struct addr *peer);
@@ -26,11 +27,11 @@ struct listener_ops {
 };
 
 struct listener {
-	struct list_node node; /* for the owner */
-	int fd; /* owned; -1 when closed */
-	struct addr addr; /* as bound: a port of 0 replaced by the real one */
+	struct list_node node;          /* for the owner */
+	int fd;                         /* owned; -1 when closed */
+	struct addr addr;               /* as bound: a port of 0 replaced by the real one */
 	const struct listener_ops *ops; /* borrowed */
-	void *owner; /* borrowed */
+	void *owner;                    /* borrowed */
 	struct event event;
 	struct timer retry;
 	bool is_paused;
@@ -45,7 +46,8 @@ struct listener_setup {
 };
 
 /* Binds and listens; accepts once listener_start() was called. False with errno set, nothing left open. */
-MUST_USE bool listener_open(struct listener *listener, const struct listener_setup *setup, const struct addr *addr);
+MUST_USE bool listener_open(struct listener *listener, const struct listener_setup *setup,
+			    const struct addr *addr);
 void listener_start(struct listener *listener);
 
 /* Closes the socket; removes a unix socket's file. */

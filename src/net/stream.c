@@ -1,6 +1,13 @@
 /* Owns one socket with its SSL and events, for clients and for the upstream alike. */
 #include "net/stream.h"
 
+#include "base/clock.h"
+#include "net/tls.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
+
 #include <assert.h>
 #include <errno.h>
 #include <linux/tcp.h> /* tcpi_bytes_acked; clashes with netinet/tcp.h */
@@ -9,13 +16,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-#include <openssl/x509_vfy.h>
-
-#include "base/clock.h"
-#include "net/tls.h"
 
 enum {
 	USER_TIMEOUT_MS = 10000, /* unacknowledged bytes this old end the connection */
@@ -28,7 +28,8 @@ enum {
 static void on_read_event(evutil_socket_t fd, short what, void *arg);
 static void on_write_event(evutil_socket_t fd, short what, void *arg);
 
-static void set_up(struct stream *stream, const struct stream_setup *setup, int fd, const struct addr *peer)
+static void set_up(struct stream *stream, const struct stream_setup *setup, int fd,
+		   const struct addr *peer)
 {
 	*stream = (struct stream){.fd = fd,
 				  .clock = setup->clock,
@@ -36,11 +37,13 @@ static void set_up(struct stream *stream, const struct stream_setup *setup, int 
 				  .ops = setup->ops,
 				  .owner = setup->owner,
 				  .peer = *peer};
-	event_assign(&stream->read_event, setup->base, fd, EV_READ | EV_PERSIST, on_read_event, stream);
+	event_assign(&stream->read_event, setup->base, fd, EV_READ | EV_PERSIST, on_read_event,
+		     stream);
 	event_assign(&stream->write_event, setup->base, fd, EV_WRITE, on_write_event, stream);
 }
 
-void stream_adopt(struct stream *stream, const struct stream_setup *setup, int fd, const struct addr *peer)
+void stream_adopt(struct stream *stream, const struct stream_setup *setup, int fd,
+		  const struct addr *peer)
 {
 	set_up(stream, setup, fd, peer);
 	stream_set_reading(stream, true);
@@ -85,8 +88,8 @@ static enum err err_of_connect(struct stream *stream, int error)
 	}
 }
 
-enum err stream_connect(struct stream *stream, const struct stream_setup *setup, const struct addr *peer,
-			struct tls_client *tls)
+enum err stream_connect(struct stream *stream, const struct stream_setup *setup,
+			const struct addr *peer, struct tls_client *tls)
 {
 	int fd = socket(peer->sa.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
@@ -142,7 +145,8 @@ void stream_shutdown_write(struct stream *stream)
 {
 	if (stream->ssl != NULL && !stream->is_handshaking) {
 		ERR_clear_error();
-		(void)SSL_shutdown(stream->ssl); /* the FIN below says the same to who did not get it */
+		(void)SSL_shutdown(
+			stream->ssl); /* the FIN below says the same to who did not get it */
 	}
 	(void)shutdown(stream->fd, SHUT_WR);
 }
@@ -366,8 +370,8 @@ bool stream_is_quiet(const struct stream *stream)
 {
 	char byte;
 
-	return !stream_has_pending(stream) && recv(stream->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
-	       errno == EAGAIN;
+	return !stream_has_pending(stream) &&
+	       recv(stream->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
 /* --- writing --- */
@@ -471,7 +475,8 @@ void stream_facts(const struct stream *stream, struct stream_facts *ret_facts)
 {
 	struct tcp_info info = {0};
 	socklen_t len = sizeof(info);
-	const socklen_t needed = offsetof(struct tcp_info, tcpi_bytes_acked) + sizeof(info.tcpi_bytes_acked);
+	const socklen_t needed =
+		offsetof(struct tcp_info, tcpi_bytes_acked) + sizeof(info.tcpi_bytes_acked);
 
 	*ret_facts = (struct stream_facts){
 		.written_bytes = stream_written_bytes(stream),

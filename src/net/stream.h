@@ -13,17 +13,18 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <sys/uio.h>
+#include "base/addr.h"
+#include "base/err.h"
+#include "base/macros.h"
+
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <openssl/types.h>
 
-#include "base/addr.h"
-#include "base/err.h"
-#include "base/macros.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
 
 struct clock;
 struct tls_client;
@@ -37,8 +38,8 @@ struct stream_ops {
 
 enum io_status {
 	IO_OK,
-	IO_AGAIN, /* nothing now; a callback will tell */
-	IO_END, /* the peer ended its side: see ended_by_close_notify and ended_by_fin */
+	IO_AGAIN,  /* nothing now; a callback will tell */
+	IO_END,    /* the peer ended its side: see ended_by_close_notify and ended_by_fin */
 	IO_FAILED, /* the connection is broken; last_errno tells */
 };
 
@@ -48,13 +49,13 @@ struct io {
 };
 
 struct stream {
-	int fd; /* owned; -1 when closed */
-	SSL *ssl; /* owned; NULL when plain */
-	struct tls_client *tls; /* one reference; NULL when plain */
-	struct clock *clock; /* borrowed */
-	struct event_base *base; /* borrowed */
+	int fd;                       /* owned; -1 when closed */
+	SSL *ssl;                     /* owned; NULL when plain */
+	struct tls_client *tls;       /* one reference; NULL when plain */
+	struct clock *clock;          /* borrowed */
+	struct event_base *base;      /* borrowed */
 	const struct stream_ops *ops; /* borrowed */
-	void *owner; /* borrowed */
+	void *owner;                  /* borrowed */
 	struct event read_event;
 	struct event write_event;
 	struct addr peer;
@@ -64,9 +65,9 @@ struct stream {
 	int last_errno;
 	bool is_connecting;
 	bool is_handshaking;
-	bool is_reading; /* the read event is armed */
+	bool is_reading;           /* the read event is armed */
 	bool read_waits_for_write; /* TLS wants to write before it can read on */
-	bool write_failed; /* a write or SO_ERROR ever failed */
+	bool write_failed;         /* a write or SO_ERROR ever failed */
 	bool ended_by_close_notify;
 	bool ended_by_fin;
 	char error_text[160]; /* said of a failed connect or handshake */
@@ -83,21 +84,22 @@ struct stream_facts {
 };
 
 struct stream_setup {
-	struct event_base *base; /* borrowed */
-	struct clock *clock; /* borrowed */
+	struct event_base *base;      /* borrowed */
+	struct clock *clock;          /* borrowed */
 	const struct stream_ops *ops; /* borrowed */
-	void *owner; /* borrowed */
+	void *owner;                  /* borrowed */
 };
 
 /* Takes over an accepted non-blocking socket and begins to read. */
-void stream_adopt(struct stream *stream, const struct stream_setup *setup, int fd, const struct addr *peer);
+void stream_adopt(struct stream *stream, const struct stream_setup *setup, int fd,
+		  const struct addr *peer);
 
 /*
  * Opens a connection; `tls` (a reference is taken) or NULL for plain. Returns an error that is known at once:
  * ERR_NO_DESCRIPTORS, ERR_CONNECT_FAILED, ERR_CONNECT_REFUSED; the stream is then closed.
  */
-MUST_USE enum err stream_connect(struct stream *stream, const struct stream_setup *setup, const struct addr *peer,
-				 struct tls_client *tls);
+MUST_USE enum err stream_connect(struct stream *stream, const struct stream_setup *setup,
+				 const struct addr *peer, struct tls_client *tls);
 
 /* Ends it at once. With `abort` the peer gets a reset. Idempotent. */
 void stream_close(struct stream *stream);

@@ -34,8 +34,8 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 	timer->on_expire(timer->owner);
 }
 
-void timer_init(struct timer *timer, struct event_base *base, struct clock *clock, void (*on_expire)(void *owner),
-		void *owner)
+void timer_init(struct timer *timer, struct event_base *base, struct clock *clock,
+		void (*on_expire)(void *owner), void *owner)
 {
 	*timer = (struct timer){.clock = clock,
 				.on_expire = on_expire,

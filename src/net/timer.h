@@ -7,9 +7,10 @@
  */
 #pragma once
 
-#include <stdint.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
+
+#include <stdint.h>
 
 struct clock;
 
@@ -19,13 +20,13 @@ struct timer {
 	struct event event;
 	struct clock *clock; /* borrowed */
 	void (*on_expire)(void *owner);
-	void *owner; /* borrowed */
+	void *owner;          /* borrowed */
 	uint64_t deadline_ms; /* TIMER_NEVER when unset */
-	uint64_t armed_ms; /* when the event will fire; TIMER_NEVER when it is not armed */
+	uint64_t armed_ms;    /* when the event will fire; TIMER_NEVER when it is not armed */
 };
 
-void timer_init(struct timer *timer, struct event_base *base, struct clock *clock, void (*on_expire)(void *owner),
-		void *owner);
+void timer_init(struct timer *timer, struct event_base *base, struct clock *clock,
+		void (*on_expire)(void *owner), void *owner);
 /* Takes it off the loop. A zeroed timer is allowed. */
 void timer_fini(struct timer *timer);
 

@@ -1,17 +1,17 @@
 /* Owns the SSL_CTX for the upstream and its session tickets. */
 #include "net/tls.h"
 
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "base/addr.h"
+#include "base/mem.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
-#include "base/addr.h"
-#include "base/mem.h"
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { TICKET_ADDRESSES = 16, TICKETS_PER_ADDRESS = 8 };
 
@@ -24,7 +24,7 @@ struct ticket_stack {
 struct tls_client {
 	unsigned refs;
 	SSL_CTX *ctx; /* owned */
-	char *host; /* owned */
+	char *host;   /* owned */
 	bool host_is_ip;
 	bool verify;
 	unsigned next_victim; /* the stack that a seventeenth address takes over */
@@ -118,7 +118,8 @@ static bool load_trust(SSL_CTX *ctx, const struct tls_setup *setup, char *error,
 		return true;
 	}
 	ERR_error_string_n(ERR_peek_last_error(), reason, sizeof(reason));
-	snprintf(error, error_bytes, "upstream.ca_file %s holds no certificate that can be read: %s", setup->ca_file,
+	snprintf(error, error_bytes,
+		 "upstream.ca_file %s holds no certificate that can be read: %s", setup->ca_file,
 		 reason);
 	return false;
 }
@@ -185,7 +186,8 @@ static bool set_name(const struct tls_client *client, SSL *ssl)
 		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), client->host) == 1;
 	}
 	SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-	return SSL_set1_host(ssl, client->host) == 1 && SSL_set_tlsext_host_name(ssl, client->host) == 1;
+	return SSL_set1_host(ssl, client->host) == 1 &&
+	       SSL_set_tlsext_host_name(ssl, client->host) == 1;
 }
 
 SSL *tls_client_open(struct tls_client *client, int fd, const struct addr *peer)

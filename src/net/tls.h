@@ -6,23 +6,26 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "base/macros.h"
+
 #include <openssl/types.h>
 
-#include "base/macros.h"
+#include <stdbool.h>
+#include <stddef.h>
 
 struct addr;
 struct tls_client;
 
 struct tls_setup {
-	const char *host; /* name or IP literal that the certificate must be for; a name is sent as SNI */
+	const char *
+		host; /* name or IP literal that the certificate must be for; a name is sent as SNI */
 	const char *ca_file; /* "" or NULL: the system's store */
 	bool verify;
 };
 
 /* NULL on failure, with a described error in `error`. The caller holds one reference. */
-MUST_USE struct tls_client *tls_client_new(const struct tls_setup *setup, char *error, size_t error_bytes);
+MUST_USE struct tls_client *tls_client_new(const struct tls_setup *setup, char *error,
+					   size_t error_bytes);
 struct tls_client *tls_client_ref(struct tls_client *client);
 void tls_client_unref(struct tls_client *client);
 

@@ -1,12 +1,11 @@
 /* HTTP/1.1 over one connection: one exchange at a time, the response read whole. */
+#include "base/clock.h"
 #include "pool/codec.h"
+#include "pool/conn.h"
+#include "pool/pool.h"
 
 #include <assert.h>
 #include <string.h>
-
-#include "base/clock.h"
-#include "pool/conn.h"
-#include "pool/pool.h"
 
 enum {
 	RESPONSE_HEAD_BYTES = 64 * 1024,
@@ -29,8 +28,9 @@ static size_t request_bytes(const struct transfer *transfer)
 
 static void begin_response(struct conn *conn)
 {
-	http_parser_init(&conn->h1.parser, HTTP_RESPONSE,
-			 (struct http_limits){.head_bytes = RESPONSE_HEAD_BYTES, .target_bytes = 0});
+	http_parser_init(
+		&conn->h1.parser, HTTP_RESPONSE,
+		(struct http_limits){.head_bytes = RESPONSE_HEAD_BYTES, .target_bytes = 0});
 }
 
 /* --- writing the request --- */
@@ -50,7 +50,8 @@ static void write_request(struct conn *conn)
 
 		h1->sent_bytes += io.bytes;
 		if (io.status == IO_AGAIN) {
-			conn_set_deadline(conn, MIN(now_ms + WRITE_PROGRESS_MS, transfer->deadline_ms));
+			conn_set_deadline(conn,
+					  MIN(now_ms + WRITE_PROGRESS_MS, transfer->deadline_ms));
 			return;
 		}
 		if (io.status != IO_OK) {
@@ -107,7 +108,8 @@ static void finish(struct conn *conn)
 	uint64_t hint_s = http_head_keep_alive_seconds(head);
 
 	head->base = transfer->response.data;
-	transfer->response_body = (struct span){transfer->response.data + h1->body_at, h1->body_bytes};
+	transfer->response_body =
+		(struct span){transfer->response.data + h1->body_at, h1->body_bytes};
 	if (!http_head_is_persistent(head) || h1->sent_bytes < request_bytes(transfer)) {
 		h1->close_after = true;
 	}
@@ -167,7 +169,8 @@ static enum err take_head(struct conn *conn, const char **ret_detail)
 	struct buffer *in = &transfer->response;
 
 	for (;;) {
-		enum err err = http_parse(&h1->parser, transfer->response_head, in->data, in->len_bytes);
+		enum err err =
+			http_parse(&h1->parser, transfer->response_head, in->data, in->len_bytes);
 
 		if (err == ERR_HEAD_TOO_LARGE) {
 			return ERR_RESPONSE_HEAD_TOO_LARGE;
@@ -208,7 +211,8 @@ static enum err take_body(struct conn *conn, bool *ret_whole, const char **ret_d
 	switch (h1->framing) {
 	case HTTP_NO_BODY:
 	case HTTP_LENGTH:
-		h1->body_bytes = h1->framing == HTTP_LENGTH ? transfer->response_head->content_length : 0;
+		h1->body_bytes =
+			h1->framing == HTTP_LENGTH ? transfer->response_head->content_length : 0;
 		*ret_whole = here >= h1->body_bytes;
 		h1->has_surplus = here > h1->body_bytes;
 		return ERR_NONE;
@@ -218,8 +222,8 @@ static enum err take_body(struct conn *conn, bool *ret_whole, const char **ret_d
 	case HTTP_CHUNKED:
 		break;
 	}
-	err = http_chunked_decode(&h1->chunked, in->data + h1->body_at + h1->body_bytes, here - h1->body_bytes, &decoded,
-				  &taken);
+	err = http_chunked_decode(&h1->chunked, in->data + h1->body_at + h1->body_bytes,
+				  here - h1->body_bytes, &decoded, &taken);
 	if (err != ERR_NONE) {
 		*ret_detail = err_text(err);
 		return err == ERR_BODY_TOO_LARGE ? ERR_RESPONSE_TOO_LARGE : ERR_RESPONSE_MALFORMED;
@@ -266,7 +270,8 @@ static void end_of_stream(struct conn *conn, const char *reason)
 		finish(conn);
 		return;
 	}
-	conn_end(conn, CONN_END_AT_ONCE, began ? ERR_RESPONSE_INCOMPLETE : ERR_CONNECTION_ENDED, reason);
+	conn_end(conn, CONN_END_AT_ONCE, began ? ERR_RESPONSE_INCOMPLETE : ERR_CONNECTION_ENDED,
+		 reason);
 }
 
 static size_t room_wanted(const struct h1 *h1)
@@ -274,8 +279,10 @@ static size_t room_wanted(const struct h1 *h1)
 	const struct transfer *transfer = h1->transfer;
 	size_t here = transfer->response.len_bytes - h1->body_at;
 
-	if (h1->has_head && h1->framing == HTTP_LENGTH && transfer->response_head->content_length > here) {
-		return MIN(transfer->response_head->content_length - here + 1, (size_t)READ_AHEAD_BYTES);
+	if (h1->has_head && h1->framing == HTTP_LENGTH &&
+	    transfer->response_head->content_length > here) {
+		return MIN(transfer->response_head->content_length - here + 1,
+			   (size_t)READ_AHEAD_BYTES);
 	}
 	return READ_STEP_BYTES / 4;
 }
@@ -295,7 +302,8 @@ static void read_response(struct conn *conn)
 			break;
 		case IO_AGAIN:
 			if (conn->stream.write_failed) {
-				conn_end(conn, CONN_END_AT_ONCE, ERR_CONNECTION_ENDED, "writing the request failed");
+				conn_end(conn, CONN_END_AT_ONCE, ERR_CONNECTION_ENDED,
+					 "writing the request failed");
 			}
 			return;
 		case IO_END:

@@ -1,13 +1,13 @@
 /* Owns one upstream connection from its opening to its end; the only writer of its state. */
 #include "pool/conn.h"
 
-#include <assert.h>
-#include <inttypes.h>
-#include <stdio.h>
-
 #include "base/clock.h"
 #include "base/log.h"
 #include "pool/pool.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
 
 enum { CLOSING_MS = 1000, DRAIN_BYTES = 4096 };
 
@@ -40,7 +40,8 @@ void conn_move(struct conn *conn, enum conn_state state)
 	list_push_front(&conn->pool->conns[state], &conn->node);
 }
 
-const char *conn_refuse_lending(const struct conn *conn, const struct conn_rules *rules, uint64_t now_ms)
+const char *conn_refuse_lending(const struct conn *conn, const struct conn_rules *rules,
+				uint64_t now_ms)
 {
 	if (conn->retire_reason != NULL) {
 		return conn->retire_reason;
@@ -66,8 +67,10 @@ static void log_end_of(const struct conn *conn, const char *reason)
 		return;
 	}
 	snprintf(object, sizeof(object), "conn=%" PRIu64, conn->number);
-	log_write(conn->pool->log, LOG_DEBUG, object, "ended state=%s requests=%" PRIu64 " peer=%s reason=\"%s\"",
-		  conn_state_name(conn->state), conn->requests, addr_write(&conn->stream.peer, peer), reason);
+	log_write(conn->pool->log, LOG_DEBUG, object,
+		  "ended state=%s requests=%" PRIu64 " peer=%s reason=\"%s\"",
+		  conn_state_name(conn->state), conn->requests,
+		  addr_write(&conn->stream.peer, peer), reason);
 }
 
 static void become_dead(struct conn *conn)
@@ -98,7 +101,8 @@ void conn_end(struct conn *conn, enum conn_end_how how, enum err err, const char
 	}
 	log_end_of(conn, reason);
 	stream_facts(&conn->stream, &facts);
-	if (how == CONN_END_AT_ONCE || conn->state == CONN_CONNECTING || conn->state == CONN_HANDSHAKING) {
+	if (how == CONN_END_AT_ONCE || conn->state == CONN_CONNECTING ||
+	    conn->state == CONN_HANDSHAKING) {
 		become_dead(conn);
 	} else {
 		become_closing(conn);
@@ -250,8 +254,10 @@ static void on_timer(void *owner)
 	switch (conn->state) {
 	case CONN_CONNECTING:
 	case CONN_HANDSHAKING:
-		snprintf(conn->stream.error_text, sizeof(conn->stream.error_text), "no %s within timeouts.connect",
-			 conn->state == CONN_CONNECTING ? "TCP connection" : "end of the TLS handshake");
+		snprintf(conn->stream.error_text, sizeof(conn->stream.error_text),
+			 "no %s within timeouts.connect",
+			 conn->state == CONN_CONNECTING ? "TCP connection"
+							: "end of the TLS handshake");
 		on_connected(conn, ERR_CONNECT_TIMEOUT);
 		break;
 	case CONN_IDLE:
@@ -259,7 +265,8 @@ static void on_timer(void *owner)
 		if (reason != NULL) {
 			conn_end(conn, CONN_END_IN_PEACE, ERR_NONE, reason);
 		} else {
-			timer_set(&conn->timer, MIN(conn->idle_since_ms + rules.safe_idle_ms, conn->expires_ms));
+			timer_set(&conn->timer,
+				  MIN(conn->idle_since_ms + rules.safe_idle_ms, conn->expires_ms));
 		}
 		break;
 	case CONN_LEASED:
@@ -284,7 +291,8 @@ static const struct stream_ops stream_ops = {
 
 struct conn *conn_open(struct pool *pool, struct address *address, enum err *ret_err)
 {
-	const struct stream_setup setup = {.base = pool->base, .clock = pool->clock, .ops = &stream_ops};
+	const struct stream_setup setup = {
+		.base = pool->base, .clock = pool->clock, .ops = &stream_ops};
 	struct conn *conn = mem_cache_take(&pool->conn_cache);
 	struct stream_setup mine = setup;
 	enum err err;

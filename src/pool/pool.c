@@ -1,13 +1,13 @@
 /* Owns the upstream connections and the queue of who waits for one. */
 #include "pool/pool.h"
 
-#include <assert.h>
-#include <inttypes.h>
-#include <sys/random.h>
-
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/tls.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <sys/random.h>
 
 enum {
 	IDLE_TIMEOUT_ASSUMED_MS = 50000,
@@ -22,7 +22,8 @@ static void on_wake(void *owner)
 	pool_changed(owner);
 }
 
-void pool_init(struct pool *pool, const struct pool_setup *setup, const struct pool_settings *settings)
+void pool_init(struct pool *pool, const struct pool_setup *setup,
+	       const struct pool_settings *settings)
 {
 	*pool = (struct pool){
 		.base = setup->base,
@@ -63,8 +64,7 @@ static void free_dead(struct pool *pool)
 
 static void end_all(struct pool *pool, enum conn_state state, enum err err, const char *reason)
 {
-	list_foreach_safe(node, &pool->conns[state])
-	{
+	list_foreach_safe (node, &pool->conns[state]) {
 		conn_end(list_entry(node, struct conn, node), CONN_END_AT_ONCE, err, reason);
 	}
 }
@@ -76,8 +76,7 @@ void pool_fini(struct pool *pool)
 	end_all(pool, CONN_HANDSHAKING, ERR_SHUTTING_DOWN, "shutdown");
 	end_all(pool, CONN_IDLE, ERR_SHUTTING_DOWN, "shutdown");
 	end_all(pool, CONN_LEASED, ERR_SHUTTING_DOWN, "shutdown");
-	list_foreach_safe(node, &pool->conns[CONN_CLOSING])
-	{
+	list_foreach_safe (node, &pool->conns[CONN_CLOSING]) {
 		struct conn *conn = list_entry(node, struct conn, node);
 
 		stream_close(&conn->stream);
@@ -163,9 +162,11 @@ void pool_learn_hint(struct pool *pool, uint64_t seconds)
 {
 	uint64_t hint_ms = seconds * 1000;
 
-	hint_ms = hint_ms > HINT_MARGIN_MS + IDLE_TIMEOUT_LEAST_MS ? hint_ms - HINT_MARGIN_MS : IDLE_TIMEOUT_LEAST_MS;
+	hint_ms = hint_ms > HINT_MARGIN_MS + IDLE_TIMEOUT_LEAST_MS ? hint_ms - HINT_MARGIN_MS
+								   : IDLE_TIMEOUT_LEAST_MS;
 	if (hint_ms != pool->hint_idle_ms) {
-		log_write(pool->log, LOG_INFO, "pool", "the server says Keep-Alive: timeout=%" PRIu64, seconds);
+		log_write(pool->log, LOG_INFO, "pool",
+			  "the server says Keep-Alive: timeout=%" PRIu64, seconds);
 		pool->hint_idle_ms = hint_ms;
 	}
 }
@@ -177,7 +178,8 @@ static void handle_suspend(struct pool *pool)
 {
 	if (pool->clock->suspended) {
 		pool->clock->suspended = false;
-		log_write(pool->log, LOG_INFO, "pool", "the machine was suspended: every idle connection is retired");
+		log_write(pool->log, LOG_INFO, "pool",
+			  "the machine was suspended: every idle connection is retired");
 		pool_retire_all(pool, "suspend");
 	}
 }
@@ -189,8 +191,7 @@ static struct conn *find_idle(struct pool *pool, uint64_t fresh_after)
 					 .max_requests = pool->settings.max_requests};
 	uint64_t now_ms = pool->clock->now_ms;
 
-	list_foreach_safe(node, &pool->conns[CONN_IDLE])
-	{
+	list_foreach_safe (node, &pool->conns[CONN_IDLE]) {
 		struct conn *conn = list_entry(node, struct conn, node);
 		const char *reason = conn_refuse_lending(conn, &rules, now_ms);
 
@@ -201,7 +202,8 @@ static struct conn *find_idle(struct pool *pool, uint64_t fresh_after)
 		if (conn->ready_serial <= fresh_after) {
 			continue;
 		}
-		if (now_ms - conn->idle_since_ms >= CHECK_AFTER_MS && !stream_is_quiet(&conn->stream)) {
+		if (now_ms - conn->idle_since_ms >= CHECK_AFTER_MS &&
+		    !stream_is_quiet(&conn->stream)) {
 			/* Tickets, stray bytes or an end: the codec reads what it is. */
 			conn->codec->on_readable(conn);
 			if (conn->state != CONN_IDLE) {
@@ -215,8 +217,7 @@ static struct conn *find_idle(struct pool *pool, uint64_t fresh_after)
 
 static struct conn *find_slot(struct pool *pool, uint64_t fresh_after)
 {
-	list_foreach(node, &pool->open_slots)
-	{
+	list_foreach (node, &pool->open_slots) {
 		struct conn *conn = list_entry(node, struct conn, open_node);
 
 		if (conn->ready_serial > fresh_after) {
@@ -245,8 +246,9 @@ static void on_wait_over(void *owner)
 	bool reachable = pool->conns[CONN_IDLE].count + pool->conns[CONN_LEASED].count > 0;
 
 	pool_cancel(pool, waiter);
-	waiter->ops->on_refused(waiter, !reachable && pool->warmer.failures > 0 ? pool->last_connect_err
-										: ERR_QUEUE_TIMEOUT);
+	waiter->ops->on_refused(waiter, !reachable && pool->warmer.failures > 0
+						? pool->last_connect_err
+						: ERR_QUEUE_TIMEOUT);
 }
 
 struct conn *pool_acquire(struct pool *pool, struct waiter *waiter, enum err *ret_err)
@@ -337,8 +339,9 @@ void pool_connected(struct pool *pool, struct conn *conn)
 		log_write(pool->log, LOG_WARNING, "pool", "the upstream is reachable again");
 	}
 	warmer_succeeded(&pool->warmer);
-	log_write(pool->log, LOG_DEBUG, "pool", "connected conn=%" PRIu64 " peer=%s tls=%s resumed=%d ms=%" PRIu64,
-		  conn->number, addr_write(&conn->stream.peer, peer), stream_tls_version(&conn->stream),
+	log_write(pool->log, LOG_DEBUG, "pool",
+		  "connected conn=%" PRIu64 " peer=%s tls=%s resumed=%d ms=%" PRIu64, conn->number,
+		  addr_write(&conn->stream.peer, peer), stream_tls_version(&conn->stream),
 		  conn->was_resumed, (pool->clock->now_us - conn->opened_us) / 1000);
 	pool_changed(pool);
 }
@@ -354,17 +357,18 @@ void pool_connect_failed(struct pool *pool, struct conn *conn, enum err err)
 		  "connect failed conn=%" PRIu64 " peer=%s error=%s reason=\"%s\"", conn->number,
 		  addr_write(&conn->stream.peer, peer), err_name(err), conn->stream.error_text);
 	if (!was_open && warmer_is_open(&pool->warmer)) {
-		log_write(pool->log, LOG_ERROR, "pool",
-			  "the upstream is unreachable (%s): requests fail at once until a probe succeeds",
-			  err_name(err));
+		log_write(
+			pool->log, LOG_ERROR, "pool",
+			"the upstream is unreachable (%s): requests fail at once until a probe succeeds",
+			err_name(err));
 	}
 	pool_changed(pool);
 }
 
 void pool_idle_closed(struct pool *pool, const struct conn *conn)
 {
-	log_write(pool->log, LOG_DEBUG, "pool", "idle close conn=%" PRIu64 " idle_ms=%" PRIu64, conn->number,
-		  pool->clock->now_ms - conn->idle_since_ms);
+	log_write(pool->log, LOG_DEBUG, "pool", "idle close conn=%" PRIu64 " idle_ms=%" PRIu64,
+		  conn->number, pool->clock->now_ms - conn->idle_since_ms);
 }
 
 static struct warmer_view view_of(const struct pool *pool)
@@ -373,7 +377,8 @@ static struct warmer_view view_of(const struct pool *pool)
 		.size = pool->settings.size,
 		.min_idle = pool->settings.min_idle,
 		.max_connecting = pool->settings.max_connecting,
-		.connecting = pool->conns[CONN_CONNECTING].count + pool->conns[CONN_HANDSHAKING].count,
+		.connecting =
+			pool->conns[CONN_CONNECTING].count + pool->conns[CONN_HANDSHAKING].count,
 		.idle = pool->conns[CONN_IDLE].count,
 		.bound = pool_bound_count(pool),
 		.waiting = pool_waiting_count(pool),
@@ -383,7 +388,8 @@ static struct warmer_view view_of(const struct pool *pool)
 static void open_missing(struct pool *pool)
 {
 	struct warmer_view view = view_of(pool);
-	uint64_t wanted = pool->is_stopping ? 0 : warmer_wanted(&pool->warmer, &view, pool->clock->now_ms);
+	uint64_t wanted =
+		pool->is_stopping ? 0 : warmer_wanted(&pool->warmer, &view, pool->clock->now_ms);
 
 	for (; wanted > 0; wanted--) {
 		struct address *address = address_book_pick(&pool->book, pool->clock->now_ms);
@@ -394,7 +400,8 @@ static void open_missing(struct pool *pool)
 		}
 	}
 	view = view_of(pool);
-	timer_set(&pool->wake, pool->is_stopping ? TIMER_NEVER : warmer_wake_ms(&pool->warmer, &view));
+	timer_set(&pool->wake,
+		  pool->is_stopping ? TIMER_NEVER : warmer_wake_ms(&pool->warmer, &view));
 }
 
 void pool_turn(struct pool *pool)
@@ -427,12 +434,10 @@ void pool_turn(struct pool *pool)
 
 void pool_retire_all(struct pool *pool, const char *reason)
 {
-	list_foreach_safe(node, &pool->conns[CONN_IDLE])
-	{
+	list_foreach_safe (node, &pool->conns[CONN_IDLE]) {
 		conn_end(list_entry(node, struct conn, node), CONN_END_IN_PEACE, ERR_NONE, reason);
 	}
-	list_foreach(node, &pool->conns[CONN_LEASED])
-	{
+	list_foreach (node, &pool->conns[CONN_LEASED]) {
 		list_entry(node, struct conn, node)->retire_reason = reason;
 	}
 	pool_changed(pool);

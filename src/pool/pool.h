@@ -9,10 +9,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "base/err.h"
 #include "base/list.h"
 #include "base/macros.h"
@@ -22,6 +18,10 @@
 #include "pool/codec.h"
 #include "pool/conn.h"
 #include "pool/warmer.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 struct buffer_pool;
 struct clock;
@@ -38,13 +38,14 @@ struct waiter_ops {
 
 /* Embedded by who wants a slot; borrowed by the queue while it waits. */
 struct waiter {
-	struct list_node node; /* on pool->urgent or pool->queue */
+	struct list_node node;        /* on pool->urgent or pool->queue */
 	const struct waiter_ops *ops; /* borrowed */
-	struct pool *pool; /* borrowed */
+	struct pool *pool;            /* borrowed */
 	struct timer timer;
 	uint64_t deadline_ms; /* of the wait */
 	uint64_t queued_us;
-	uint64_t fresh_after; /* take only a connection that became ready after this serial; 0: any */
+	uint64_t
+		fresh_after; /* take only a connection that became ready after this serial; 0: any */
 };
 
 struct pool_settings {
@@ -53,7 +54,7 @@ struct pool_settings {
 	uint64_t max_connecting;
 	uint64_t max_lifetime_ms; /* 0: never */
 	uint64_t idle_timeout_ms; /* 0: learned */
-	uint64_t max_requests; /* 0: no bound */
+	uint64_t max_requests;    /* 0: no bound */
 	uint64_t queue_size;
 	uint64_t connect_timeout_ms;
 };
@@ -68,22 +69,23 @@ struct pool_setup {
 };
 
 struct pool {
-	struct event_base *base; /* borrowed */
-	struct clock *clock; /* borrowed */
-	struct log *log; /* borrowed */
+	struct event_base *base;     /* borrowed */
+	struct clock *clock;         /* borrowed */
+	struct log *log;             /* borrowed */
 	struct buffer_pool *buffers; /* borrowed */
-	const struct codec *codec; /* borrowed */
-	struct tls_client *tls; /* borrowed */
+	const struct codec *codec;   /* borrowed */
+	struct tls_client *tls;      /* borrowed */
 	struct pool_settings settings;
 	struct list conns[CONN_STATES];
 	struct list open_slots; /* leased connections with a free slot */
-	struct list urgent; /* repeats: ahead of the queue */
+	struct list urgent;     /* repeats: ahead of the queue */
 	struct list queue;
 	struct address_book book;
 	struct mem_cache conn_cache;
 	struct warmer warmer;
 	struct timer wake; /* for the warmer's back-off */
-	enum err dns_err; /* why there is no address; ERR_NONE while there is one, or none is known yet */
+	enum err
+		dns_err; /* why there is no address; ERR_NONE while there is one, or none is known yet */
 	enum err last_connect_err;
 	uint64_t last_number;
 	uint64_t last_ready_serial;
@@ -91,11 +93,12 @@ struct pool {
 	uint64_t random_state;
 	uint64_t handshakes_full;
 	uint64_t handshakes_resumed;
-	bool is_changed; /* pool_turn() has something to do */
+	bool is_changed;  /* pool_turn() has something to do */
 	bool is_stopping; /* opens nothing more */
 };
 
-void pool_init(struct pool *pool, const struct pool_setup *setup, const struct pool_settings *settings);
+void pool_init(struct pool *pool, const struct pool_setup *setup,
+	       const struct pool_settings *settings);
 /* Ends every connection at once; no waiter may be left. */
 void pool_fini(struct pool *pool);
 
@@ -135,7 +138,8 @@ static inline void pool_changed(struct pool *pool)
 	pool->is_changed = true;
 }
 uint64_t pool_safe_idle_ms(const struct pool *pool);
-uint64_t pool_expiry_ms(struct pool *pool); /* for a connection that is ready now: max_lifetime with jitter */
+uint64_t pool_expiry_ms(
+	struct pool *pool); /* for a connection that is ready now: max_lifetime with jitter */
 void pool_connected(struct pool *pool, struct conn *conn);
 void pool_connect_failed(struct pool *pool, struct conn *conn, enum err err);
 void pool_idle_closed(struct pool *pool, const struct conn *conn);

@@ -62,8 +62,9 @@ uint64_t warmer_wanted(const struct warmer *warmer, const struct warmer_view *vi
 
 uint64_t warmer_wake_ms(const struct warmer *warmer, const struct warmer_view *view)
 {
-	return missing(view) > 0 && warmer->failures > 0 && view->connecting == 0 ? resume_ms(warmer, view)
-										  : UINT64_MAX;
+	return missing(view) > 0 && warmer->failures > 0 && view->connecting == 0
+		       ? resume_ms(warmer, view)
+		       : UINT64_MAX;
 }
 
 void warmer_failed(struct warmer *warmer, uint64_t now_ms, uint64_t draw)

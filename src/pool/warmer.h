@@ -33,12 +33,13 @@ struct warmer_view {
 	uint64_t max_connecting;
 	uint64_t connecting; /* handshaking too */
 	uint64_t idle;
-	uint64_t bound; /* connections that count in the bound, connecting ones included */
+	uint64_t bound;   /* connections that count in the bound, connecting ones included */
 	uint64_t waiting; /* requests in the queue */
 };
 
 /* How many connections to open now. */
-uint64_t warmer_wanted(const struct warmer *warmer, const struct warmer_view *view, uint64_t now_ms);
+uint64_t warmer_wanted(const struct warmer *warmer, const struct warmer_view *view,
+		       uint64_t now_ms);
 
 /* When warmer_wanted() should be asked again although nothing changed; UINT64_MAX: never. */
 uint64_t warmer_wake_ms(const struct warmer *warmer, const struct warmer_view *view);

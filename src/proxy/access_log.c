@@ -1,7 +1,6 @@
 /* Writes the access log and the warnings about paid requests. */
 #include "proxy/access_log.h"
 
-
 #include "base/clock.h"
 #include "base/log.h"
 #include "proxy/client.h"
@@ -12,7 +11,9 @@ enum { PATH_SHOWN_BYTES = 256 };
 
 static struct span method_of(const struct exchange *exchange)
 {
-	return exchange->is_head_whole ? http_head_span(&exchange->request, exchange->request.method) : SPAN("-");
+	return exchange->is_head_whole
+		       ? http_head_span(&exchange->request, exchange->request.method)
+		       : SPAN("-");
 }
 
 static struct span path_of(const struct exchange *exchange)
@@ -31,7 +32,8 @@ static uint64_t between_us(uint64_t from_us, uint64_t to_us)
 	return from_us != 0 && to_us > from_us ? to_us - from_us : 0;
 }
 
-static void put_client(const struct log *log, struct log_line *line, const struct exchange *exchange)
+static void put_client(const struct log *log, struct log_line *line,
+		       const struct exchange *exchange)
 {
 	if (exchange->has_label) {
 		log_field_text(log, line, "client", span_of(exchange->label));
@@ -52,17 +54,20 @@ void access_log_write(const struct exchange *exchange)
 	log_begin(log, &line, LOG_INFO, "access");
 	put_client(log, &line, exchange);
 	log_field_text(log, &line, "class",
-		       exchange->is_request_whole ? span_of(profile_class_name(exchange->class)) : SPAN("-"));
+		       exchange->is_request_whole ? span_of(profile_class_name(exchange->class))
+						  : SPAN("-"));
 	log_field_text(log, &line, "method", method_of(exchange));
 	log_field_text(log, &line, "path", path_of(exchange));
 	log_field_u64(log, &line, "status", exchange->status);
 	log_field_u64(log, &line, "bytes", exchange->reply_bytes);
 	log_field_ms(log, &line, "queue_ms", between_us(exchange->whole_us, exchange->lent_us));
 	log_field_ms(log, &line, "connect_ms", exchange->connect_us);
-	log_field_ms(log, &line, "upstream_ms", between_us(exchange->lent_us, exchange->answered_us));
+	log_field_ms(log, &line, "upstream_ms",
+		     between_us(exchange->lent_us, exchange->answered_us));
 	log_field_ms(log, &line, "total_ms", between_us(exchange->began_us, now_us));
 	if (exchange->lent_us != 0) {
-		log_field_text(log, &line, "conn", exchange->is_conn_reused ? SPAN("reused") : SPAN("new"));
+		log_field_text(log, &line, "conn",
+			       exchange->is_conn_reused ? SPAN("reused") : SPAN("new"));
 	}
 	if (exchange->err != ERR_NONE) {
 		log_field_text(log, &line, "error", span_of(err_name(exchange->err)));
@@ -86,8 +91,8 @@ static void begin_warning(const struct exchange *exchange, struct log_line *line
 	log_field_text(log, line, "path", path_of(exchange));
 }
 
-void access_log_unknown(const struct exchange *exchange, enum err cause, const char *reason, uint64_t sent_bytes,
-			uint64_t acked_bytes)
+void access_log_unknown(const struct exchange *exchange, enum err cause, const char *reason,
+			uint64_t sent_bytes, uint64_t acked_bytes)
 {
 	struct log *log = exchange->proxy->log;
 	struct log_line line;

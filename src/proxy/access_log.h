@@ -5,18 +5,18 @@
  */
 #pragma once
 
-#include <stdint.h>
-
 #include "base/err.h"
 #include "base/span.h"
+
+#include <stdint.h>
 
 struct exchange;
 
 void access_log_write(const struct exchange *exchange);
 
 /* A submit or solve was sent and its fate is unknown. */
-void access_log_unknown(const struct exchange *exchange, enum err cause, const char *reason, uint64_t sent_bytes,
-			uint64_t acked_bytes);
+void access_log_unknown(const struct exchange *exchange, enum err cause, const char *reason,
+			uint64_t sent_bytes, uint64_t acked_bytes);
 
 /* A submit or solve was answered and nobody was there to read it; task_id may be empty. */
 void access_log_left(const struct exchange *exchange, struct span task_id);

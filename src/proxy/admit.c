@@ -1,9 +1,9 @@
 /* Decides whether a request whose head is whole may come in. */
-#include <string.h>
-
 #include "base/str.h"
 #include "proxy/client.h"
 #include "proxy/exchange.h"
+
+#include <string.h>
 
 static bool is_upstream_name(const struct proxy *proxy, struct span host)
 {
@@ -19,7 +19,8 @@ static enum err check_absolute(const struct exchange *exchange)
 	struct span port;
 	uint64_t number = 80;
 
-	if (!span_is_nocase(target->scheme, SPAN("http")) && !span_is_nocase(target->scheme, SPAN("https"))) {
+	if (!span_is_nocase(target->scheme, SPAN("http")) &&
+	    !span_is_nocase(target->scheme, SPAN("https"))) {
 		return ERR_OTHER_SITE;
 	}
 	if (!http_split_authority(target->authority, &host, &port)) {
@@ -31,8 +32,9 @@ static enum err check_absolute(const struct exchange *exchange)
 	if (port.len > 0 && !str_read_u64(port, &number)) {
 		return ERR_BAD_TARGET;
 	}
-	return number == exchange->client->local_port && access_allows_host(proxy->access, host) ? ERR_NONE
-												 : ERR_OTHER_SITE;
+	return number == exchange->client->local_port && access_allows_host(proxy->access, host)
+		       ? ERR_NONE
+		       : ERR_OTHER_SITE;
 }
 
 static enum err check_host(const struct exchange *exchange)
@@ -42,7 +44,8 @@ static enum err check_host(const struct exchange *exchange)
 	struct span port;
 
 	if (exchange->target.form == HTTP_TARGET_ABSOLUTE) {
-		return check_absolute(exchange); /* RFC 9112 section 3.2.2: Host is then of no account */
+		return check_absolute(
+			exchange); /* RFC 9112 section 3.2.2: Host is then of no account */
 	}
 	if (field == NULL) {
 		return ERR_NONE; /* HTTP/1.0; the parser refuses it in 1.1 */
@@ -50,7 +53,8 @@ static enum err check_host(const struct exchange *exchange)
 	if (!http_split_authority(http_field_value(&exchange->request, field), &host, &port)) {
 		return ERR_BAD_HOST;
 	}
-	return is_upstream_name(exchange->proxy, host) || access_allows_host(exchange->proxy->access, host)
+	return is_upstream_name(exchange->proxy, host) ||
+			       access_allows_host(exchange->proxy->access, host)
 		       ? ERR_NONE
 		       : ERR_WRONG_HOST;
 }
@@ -82,7 +86,8 @@ static enum err check_limits(const struct exchange *exchange)
 	if (request->has_expect && !request->expects_continue) {
 		return ERR_EXPECTATION_FAILED;
 	}
-	if (request->has_content_length && request->content_length > proxy->config->limits_request_body_bytes) {
+	if (request->has_content_length &&
+	    request->content_length > proxy->config->limits_request_body_bytes) {
 		return ERR_BODY_TOO_LARGE;
 	}
 	if (proxy->is_draining) {
@@ -94,12 +99,13 @@ static enum err check_limits(const struct exchange *exchange)
 /* A label in the URL's user name: from loopback only, and never forwarded. */
 static void read_label(struct exchange *exchange)
 {
-	const struct http_field *field = http_head_find(&exchange->request, HTTP_FIELD_AUTHORIZATION);
+	const struct http_field *field =
+		http_head_find(&exchange->request, HTTP_FIELD_AUTHORIZATION);
 
 	if (field != NULL && (addr_is_loopback(&exchange->client->stream.peer) ||
 			      addr_is_local(&exchange->client->stream.peer))) {
-		exchange->has_label =
-			access_read_label(http_field_value(&exchange->request, field), exchange->label);
+		exchange->has_label = access_read_label(http_field_value(&exchange->request, field),
+							exchange->label);
 	}
 }
 

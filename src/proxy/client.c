@@ -1,13 +1,13 @@
 /* Owns one client connection: requests in, replies out, one exchange at a time. */
 #include "proxy/client.h"
 
-#include <stdint.h>
-#include <string.h>
-#include <sys/socket.h>
-
 #include "base/clock.h"
 #include "proxy/exchange.h"
 #include "proxy/reply.h"
+
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
 
 enum {
 	AHEAD_BYTES = 64 * 1024,
@@ -105,7 +105,8 @@ static bool take_body(struct client *client)
 		request_is_whole(client);
 		return true;
 	}
-	err = http_chunked_decode(&exchange->chunked, in->data + at, in->len_bytes - at, &decoded, &taken);
+	err = http_chunked_decode(&exchange->chunked, in->data + at, in->len_bytes - at, &decoded,
+				  &taken);
 	if (err != ERR_NONE) {
 		refuse(client, err);
 		return true;
@@ -145,15 +146,18 @@ static void take_admitted(struct client *client)
 	}
 	exchange->framing = http_request_framing(request);
 	exchange->body_at = request->head_bytes;
-	if (exchange->framing == HTTP_NO_BODY || (exchange->framing == HTTP_LENGTH && request->content_length == 0)) {
+	if (exchange->framing == HTTP_NO_BODY ||
+	    (exchange->framing == HTTP_LENGTH && request->content_length == 0)) {
 		request_is_whole(client);
 		return;
 	}
 	is_body_here = exchange->in.len_bytes > exchange->body_at;
 	if (exchange->framing == HTTP_CHUNKED) {
-		http_chunked_init(&exchange->chunked, client->proxy->config->limits_request_body_bytes);
+		http_chunked_init(&exchange->chunked,
+				  client->proxy->config->limits_request_body_bytes);
 	} else if (exchange->in.len_bytes - exchange->body_at < request->content_length) {
-		size_t missing = request->content_length - (exchange->in.len_bytes - exchange->body_at);
+		size_t missing =
+			request->content_length - (exchange->in.len_bytes - exchange->body_at);
 
 		err = buffer_reserve(&client->proxy->buffers, &exchange->in, missing);
 		if (err != ERR_NONE) {
@@ -172,7 +176,8 @@ static void take_admitted(struct client *client)
 static bool take_head(struct client *client)
 {
 	struct exchange *exchange = client->exchange;
-	enum err err = http_parse(&exchange->parser, &exchange->request, exchange->in.data, exchange->in.len_bytes);
+	enum err err = http_parse(&exchange->parser, &exchange->request, exchange->in.data,
+				  exchange->in.len_bytes);
 
 	if (err != ERR_NONE) {
 		refuse(client, err);
@@ -213,7 +218,8 @@ static void advance(struct client *client)
 			if (moved) {
 				begin_request(client);
 				client_move(client, CLIENT_HEAD);
-				set_deadline(client, client->proxy->config->timeouts_client_head_ms);
+				set_deadline(client,
+					     client->proxy->config->timeouts_client_head_ms);
 			}
 			break;
 		case CLIENT_HEAD:
@@ -387,12 +393,15 @@ static void reply_is_written(struct client *client)
 static void write_reply(struct client *client)
 {
 	const struct iovec pieces[] = {
-		{.iov_base = (void *)(uintptr_t)client->reply_head.data, .iov_len = client->reply_head.len},
-		{.iov_base = (void *)(uintptr_t)client->reply_body.data, .iov_len = client->reply_body.len},
+		{.iov_base = (void *)(uintptr_t)client->reply_head.data,
+		 .iov_len = client->reply_head.len},
+		{.iov_base = (void *)(uintptr_t)client->reply_body.data,
+		 .iov_len = client->reply_body.len},
 	};
 	unsigned first = client->reply_head.len > 0 ? 0 : 1;
-	struct io io = stream_writev(&client->stream, pieces + first,
-				     2 - first - (client->reply_body.len == 0 && first == 0 ? 1 : 0));
+	struct io io =
+		stream_writev(&client->stream, pieces + first,
+			      2 - first - (client->reply_body.len == 0 && first == 0 ? 1 : 0));
 	size_t of_head = MIN(io.bytes, client->reply_head.len);
 
 	if (io.status == IO_FAILED) {
@@ -457,7 +466,8 @@ static void on_timer(void *owner)
 	}
 }
 
-static const struct stream_ops stream_ops = {.on_readable = on_readable, .on_writable = on_writable};
+static const struct stream_ops stream_ops = {.on_readable = on_readable,
+					     .on_writable = on_writable};
 
 void client_new(struct proxy *proxy, int fd, const struct addr *peer, uint16_t local_port)
 {

@@ -6,9 +6,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "base/buffer.h"
 #include "base/list.h"
 #include "base/span.h"
@@ -16,24 +13,27 @@
 #include "net/timer.h"
 #include "proxy/proxy.h"
 
+#include <stdbool.h>
+#include <stdint.h>
+
 struct exchange;
 
 struct client {
 	struct list_node node; /* on proxy->clients[phase] */
-	struct proxy *proxy; /* borrowed */
+	struct proxy *proxy;   /* borrowed */
 	enum client_phase phase;
 	struct stream stream; /* owned */
 	struct timer timer;
 	struct exchange *exchange; /* owned from its first byte to exchange_finish() */
-	struct buffer ahead; /* owned: bytes of requests after the present one */
+	struct buffer ahead;       /* owned: bytes of requests after the present one */
 	uint64_t number;
 	struct span reply_head; /* borrowed from the exchange while replying */
 	struct span reply_body;
 	uint16_t local_port; /* of the listener; 0 for unix */
-	bool is_allowed; /* access.allow */
-	bool has_read_end; /* FIN came */
+	bool is_allowed;     /* access.allow */
+	bool has_read_end;   /* FIN came */
 	bool closes_after_reply;
-	bool lingers; /* the request was not read to its end: half-close and drain */
+	bool lingers;      /* the request was not read to its end: half-close and drain */
 	bool is_advancing; /* guards against recursion */
 };
 

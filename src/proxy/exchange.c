@@ -1,10 +1,6 @@
 /* Owns one request on its way: queue, attempt, repeat, reply. */
 #include "proxy/exchange.h"
 
-#include <assert.h>
-#include <stddef.h>
-#include <string.h>
-
 #include "base/clock.h"
 #include "http/serialize.h"
 #include "proxy/access_log.h"
@@ -12,15 +8,23 @@
 #include "proxy/proxy.h"
 #include "proxy/reply.h"
 
-enum { ONE_RECORD_BYTES = 16 * 1024 }; /* a head and a body up to this go out in one write, one TLS record */
+#include <assert.h>
+#include <stddef.h>
+#include <string.h>
+
+enum {
+	ONE_RECORD_BYTES = 16 * 1024
+}; /* a head and a body up to this go out in one write, one TLS record */
 
 static void on_lent(struct waiter *waiter, struct conn *conn);
 static void on_refused(struct waiter *waiter, enum err err);
 static void on_response(struct transfer *transfer);
-static void on_failed(struct transfer *transfer, enum err err, const struct stream_facts *facts, const char *detail);
+static void on_failed(struct transfer *transfer, enum err err, const struct stream_facts *facts,
+		      const char *detail);
 
 static const struct waiter_ops waiter_ops = {.on_lent = on_lent, .on_refused = on_refused};
-static const struct transfer_ops transfer_ops = {.on_response = on_response, .on_failed = on_failed};
+static const struct transfer_ops transfer_ops = {.on_response = on_response,
+						 .on_failed = on_failed};
 
 struct exchange *exchange_new(struct proxy *proxy, struct client *client)
 {
@@ -30,9 +34,10 @@ struct exchange *exchange_new(struct proxy *proxy, struct client *client)
 	exchange->proxy = proxy;
 	exchange->client = client;
 	addr_write_ip(&client->stream.peer, exchange->peer);
-	http_parser_init(&exchange->parser, HTTP_REQUEST,
-			 (struct http_limits){.head_bytes = proxy->config->limits_request_head_bytes,
-					      .target_bytes = proxy->config->limits_request_target_bytes});
+	http_parser_init(
+		&exchange->parser, HTTP_REQUEST,
+		(struct http_limits){.head_bytes = proxy->config->limits_request_head_bytes,
+				     .target_bytes = proxy->config->limits_request_target_bytes});
 	exchange->began_us = proxy->clock->now_us;
 	list_push_back(&proxy->exchanges, &exchange->node);
 	return exchange;
@@ -44,9 +49,11 @@ void exchange_finish(struct exchange *exchange)
 
 	assert(!exchange->is_queued && !exchange->is_sent);
 	if (exchange->status != 0 || exchange->has_client_left) {
-		if (exchange->has_client_left && exchange->err == ERR_NONE && exchange->answered_us != 0 &&
+		if (exchange->has_client_left && exchange->err == ERR_NONE &&
+		    exchange->answered_us != 0 &&
 		    (exchange->class == PROFILE_SUBMIT || exchange->class == PROFILE_SOLVE)) {
-			access_log_left(exchange, profile_task_id(exchange->transfer.response_body));
+			access_log_left(exchange,
+					profile_task_id(exchange->transfer.response_body));
 		}
 		access_log_write(exchange);
 	}
@@ -90,7 +97,8 @@ static struct profile_request profile_of(const struct exchange *exchange)
 
 	for (unsigned i = 0; i < head->field_count && !encoded; i++) {
 		encoded = head->fields[i].id == HTTP_FIELD_OTHER &&
-			  span_is_nocase(http_field_name(head, &head->fields[i]), SPAN("Content-Encoding"));
+			  span_is_nocase(http_field_name(head, &head->fields[i]),
+					 SPAN("Content-Encoding"));
 	}
 	return (struct profile_request){
 		.method = method_of(exchange),
@@ -115,12 +123,14 @@ static void send_reply(struct exchange *exchange, struct span body, bool closes)
 	client_reply(exchange->client, head, body, closes);
 }
 
-void exchange_reply_error(struct exchange *exchange, enum err err, enum err cause, const char *detail)
+void exchange_reply_error(struct exchange *exchange, enum err err, enum err cause,
+			  const char *detail)
 {
 	struct proxy *proxy = exchange->proxy;
 	struct profile_request request;
 	bool keeps_alive = exchange->client != NULL && client_keeps_alive(exchange->client);
-	struct reply reply = {.err = err, .cause = cause, .detail = detail, .keeps_alive = keeps_alive};
+	struct reply reply = {
+		.err = err, .cause = cause, .detail = detail, .keeps_alive = keeps_alive};
 
 	if (exchange->is_head_whole) {
 		take_spans(exchange);
@@ -149,12 +159,14 @@ static void reply_response(struct exchange *exchange)
 		.writes_length = !has_no_body,
 		.body_bytes = transfer->response_body.len,
 		.keeps_length = transfer->is_head_request || head->status == 304,
-		.note = !keeps_alive ? HTTP_NOTE_CLOSE : (is_http10 ? HTTP_NOTE_KEEP_ALIVE : HTTP_NOTE_NONE),
+		.note = !keeps_alive ? HTTP_NOTE_CLOSE
+				     : (is_http10 ? HTTP_NOTE_KEEP_ALIVE : HTTP_NOTE_NONE),
 	};
 
 	exchange->status = head->status;
 	exchange->out.len_bytes = 0;
-	buffer_reserve_always(&exchange->proxy->buffers, &exchange->out, http_response_out_bytes(&out));
+	buffer_reserve_always(&exchange->proxy->buffers, &exchange->out,
+			      http_response_out_bytes(&out));
 	exchange->out.len_bytes = http_write_response(&out, exchange->out.data);
 	send_reply(exchange, transfer->response_body, !keeps_alive);
 }
@@ -191,7 +203,8 @@ static uint64_t response_timeout_ms(const struct exchange *exchange)
 {
 	const struct config *config = exchange->proxy->config;
 
-	return exchange->class == PROFILE_SOLVE ? config->timeouts_solve_response_ms : config->timeouts_response_ms;
+	return exchange->class == PROFILE_SOLVE ? config->timeouts_solve_response_ms
+						: config->timeouts_response_ms;
 }
 
 static void start_on(struct exchange *exchange, struct conn *conn)
@@ -203,8 +216,9 @@ static void start_on(struct exchange *exchange, struct conn *conn)
 	exchange->is_sent = true;
 	exchange->lent_us = now_us;
 	exchange->is_conn_reused = conn->requests > 0;
-	exchange->connect_us =
-		!exchange->is_conn_reused && conn->opened_us >= exchange->whole_us ? conn->ready_ms * 1000 - conn->opened_us : 0;
+	exchange->connect_us = !exchange->is_conn_reused && conn->opened_us >= exchange->whole_us
+				       ? conn->ready_ms * 1000 - conn->opened_us
+				       : 0;
 	write_request(exchange);
 	buffer_fini(&exchange->proxy->buffers, &transfer->response);
 	transfer->ops = &transfer_ops;
@@ -250,8 +264,8 @@ void exchange_start(struct exchange *exchange)
 	take_spans(exchange);
 	profile = profile_of(exchange);
 	exchange->class = profile_classify(&profile);
-	exchange->deadline_ms = proxy->clock->now_ms + config->queue_timeout_ms + config->timeouts_connect_ms +
-				response_timeout_ms(exchange);
+	exchange->deadline_ms = proxy->clock->now_ms + config->queue_timeout_ms +
+				config->timeouts_connect_ms + response_timeout_ms(exchange);
 	retry_budget_count_request(&proxy->budget, proxy->clock->now_ms);
 	acquire(exchange, 0);
 }
@@ -264,7 +278,8 @@ static void on_lent(struct waiter *waiter, struct conn *conn)
 static void on_refused(struct waiter *waiter, enum err err)
 {
 	struct exchange *exchange = CONTAINER_OF(waiter, struct exchange, waiter);
-	enum err cause = err == ERR_BREAKER_OPEN ? exchange->proxy->pool->last_connect_err : ERR_NONE;
+	enum err cause =
+		err == ERR_BREAKER_OPEN ? exchange->proxy->pool->last_connect_err : ERR_NONE;
 
 	exchange->is_queued = false;
 	exchange_reply_error(exchange, err, cause, NULL);
@@ -318,7 +333,8 @@ static bool may_repeat(struct exchange *exchange, enum evidence evidence)
 	return evidence != EVIDENCE_UNKNOWN || retry_budget_take(&proxy->budget, now_ms, size);
 }
 
-static void on_failed(struct transfer *transfer, enum err err, const struct stream_facts *facts, const char *detail)
+static void on_failed(struct transfer *transfer, enum err err, const struct stream_facts *facts,
+		      const char *detail)
 {
 	struct exchange *exchange = CONTAINER_OF(transfer, struct exchange, transfer);
 	struct proxy *proxy = exchange->proxy;
@@ -334,7 +350,8 @@ static void on_failed(struct transfer *transfer, enum err err, const struct stre
 		return;
 	}
 	if (pays && evidence == EVIDENCE_UNKNOWN) {
-		access_log_unknown(exchange, err, detail, facts->written_bytes - transfer->written_before,
+		access_log_unknown(exchange, err, detail,
+				   facts->written_bytes - transfer->written_before,
 				   facts->tcpi_bytes_acked);
 		exchange_reply_error(exchange, ERR_SUBMIT_UNKNOWN, err, detail);
 		return;

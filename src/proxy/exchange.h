@@ -6,9 +6,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "base/buffer.h"
 #include "base/err.h"
 #include "base/list.h"
@@ -22,12 +19,15 @@
 #include "proxy/profile.h"
 #include "proxy/retry.h"
 
+#include <stdbool.h>
+#include <stdint.h>
+
 struct client;
 struct proxy;
 
 struct exchange {
 	struct list_node node; /* on proxy->exchanges */
-	struct proxy *proxy; /* borrowed */
+	struct proxy *proxy;   /* borrowed */
 	struct client *client; /* borrowed; NULL when it has gone */
 
 	/* The request */
@@ -37,8 +37,8 @@ struct exchange {
 	struct http_target target; /* spans into `in`, set when it no longer moves */
 	enum http_framing framing;
 	size_t body_at;
-	uint64_t body_bytes; /* here so far */
-	char peer[ADDR_TEXT_BYTES]; /* the client's address, for the log */
+	uint64_t body_bytes;            /* here so far */
+	char peer[ADDR_TEXT_BYTES];     /* the client's address, for the log */
 	char label[ACCESS_LABEL_BYTES]; /* valid with has_label */
 	bool has_label;
 	bool is_request_whole; /* head and body were read */
@@ -47,7 +47,8 @@ struct exchange {
 	/* On its way */
 	struct waiter waiter;
 	struct transfer transfer;
-	struct buffer out; /* owned: the head for the next hop, with a small body behind it; then our reply's head */
+	struct buffer
+		out; /* owned: the head for the next hop, with a small body behind it; then our reply's head */
 	bool is_queued;
 	bool is_sent; /* a transfer is on its way */
 	bool was_repeated;
@@ -82,7 +83,8 @@ MUST_USE enum err exchange_admit(struct exchange *exchange);
 void exchange_start(struct exchange *exchange);
 
 /* Answers with an error of ours: `cause` and `detail` as in reply.h. */
-void exchange_reply_error(struct exchange *exchange, enum err err, enum err cause, const char *detail);
+void exchange_reply_error(struct exchange *exchange, enum err err, enum err cause,
+			  const char *detail);
 
 /* The client ended its side (FIN) while the request waits: taken out when queued and answered 503. */
 void exchange_client_ended(struct exchange *exchange);

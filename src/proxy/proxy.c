@@ -27,8 +27,7 @@ void proxy_init(struct proxy *proxy, struct event_base *base, struct clock *cloc
 
 static void close_all(struct proxy *proxy, enum client_phase phase)
 {
-	list_foreach_safe(node, &proxy->clients[phase])
-	{
+	list_foreach_safe (node, &proxy->clients[phase]) {
 		client_close(list_entry(node, struct client, node));
 	}
 }
@@ -72,7 +71,8 @@ bool proxy_close_idle_client(struct proxy *proxy)
 {
 	struct list *idle = &proxy->clients[CLIENT_IDLE];
 
-	for (struct list_node *node = list_last(idle); node != NULL && node != &idle->head; node = node->prev) {
+	for (struct list_node *node = list_last(idle); node != NULL && node != &idle->head;
+	     node = node->prev) {
 		struct client *client = list_entry(node, struct client, node);
 
 		if (client->exchange == NULL && stream_is_quiet(&client->stream)) {
@@ -86,9 +86,9 @@ bool proxy_close_idle_client(struct proxy *proxy)
 void proxy_drain(struct proxy *proxy)
 {
 	proxy->is_draining = true;
-	list_foreach(node, &proxy->clients[CLIENT_IDLE])
-	{
-		timer_set(&list_entry(node, struct client, node)->timer, proxy->clock->now_ms + DRAIN_IDLE_MS);
+	list_foreach (node, &proxy->clients[CLIENT_IDLE]) {
+		timer_set(&list_entry(node, struct client, node)->timer,
+			  proxy->clock->now_ms + DRAIN_IDLE_MS);
 	}
 }
 
@@ -99,8 +99,7 @@ bool proxy_is_drained(const struct proxy *proxy)
 
 void proxy_refuse_all(struct proxy *proxy)
 {
-	list_foreach_safe(node, &proxy->exchanges)
-	{
+	list_foreach_safe (node, &proxy->exchanges) {
 		struct exchange *exchange = list_entry(node, struct exchange, node);
 
 		if (exchange->is_queued) {

@@ -3,15 +3,15 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "base/buffer.h"
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/span.h"
 #include "config/config.h"
 #include "proxy/retry.h"
+
+#include <stdbool.h>
+#include <stdint.h>
 
 struct access;
 struct clock;
@@ -20,24 +20,24 @@ struct log;
 struct pool;
 
 enum client_phase {
-	CLIENT_IDLE, /* between requests; the longest idle is last */
-	CLIENT_HEAD, /* part of a head is here */
-	CLIENT_BODY, /* the head was admitted, the body is coming */
-	CLIENT_WAITING, /* its request is on its way */
-	CLIENT_REPLYING, /* its reply is being written */
+	CLIENT_IDLE,      /* between requests; the longest idle is last */
+	CLIENT_HEAD,      /* part of a head is here */
+	CLIENT_BODY,      /* the head was admitted, the body is coming */
+	CLIENT_WAITING,   /* its request is on its way */
+	CLIENT_REPLYING,  /* its reply is being written */
 	CLIENT_LINGERING, /* answered and half-closed: what it still sends is read and dropped */
-	CLIENT_DEAD, /* closed; freed at the end of the turn */
+	CLIENT_DEAD,      /* closed; freed at the end of the turn */
 	CLIENT_PHASES
 };
 
 struct proxy {
-	struct event_base *base; /* borrowed */
-	struct clock *clock; /* borrowed */
-	struct log *log; /* borrowed */
-	const struct config *config; /* borrowed */
-	struct pool *pool; /* borrowed */
-	struct access *access; /* owned */
-	const char *upstream_host; /* borrowed; the URL's name */
+	struct event_base *base;        /* borrowed */
+	struct clock *clock;            /* borrowed */
+	struct log *log;                /* borrowed */
+	const struct config *config;    /* borrowed */
+	struct pool *pool;              /* borrowed */
+	struct access *access;          /* owned */
+	const char *upstream_host;      /* borrowed; the URL's name */
 	const char *upstream_authority; /* borrowed; with a port that is not the scheme's own */
 	struct buffer_pool buffers;
 	struct mem_cache client_cache;
@@ -46,7 +46,7 @@ struct proxy {
 	struct list exchanges; /* all of them */
 	struct retry_budget budget;
 	void (*on_client_gone)(void *owner); /* a place under limits.clients came free */
-	void *owner; /* borrowed */
+	void *owner;                         /* borrowed */
 	uint64_t last_client_number;
 	bool is_draining; /* every reply says Connection: close, new requests get 503 */
 };
