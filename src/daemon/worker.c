@@ -68,8 +68,9 @@ static bool may_accept(void *owner)
 {
 	struct proxy *proxy = &((struct door *)owner)->worker->proxy;
 
-	return proxy_client_count(proxy) < proxy->config->limits_clients ||
-	       proxy_close_idle_client(proxy);
+	proxy->is_full = proxy_client_count(proxy) >= proxy->config->limits_clients &&
+			 !proxy_close_idle_client(proxy);
+	return !proxy->is_full;
 }
 
 static void on_trouble(void *owner, int error)
@@ -84,7 +85,7 @@ static void on_trouble(void *owner, int error)
 static const struct listener_ops listener_ops = {
 	.on_accept = on_accept, .may_accept = may_accept, .on_trouble = on_trouble};
 
-static void on_client_gone(void *owner)
+static void on_room(void *owner)
 {
 	struct worker *worker = owner;
 
@@ -231,10 +232,12 @@ static void on_drain_timer(void *owner)
 {
 	struct worker *worker = owner;
 
-	proxy_refuse_all(&worker->proxy);
+	worker->proxy.is_over = true;
 	log_write(worker->log, LOG_WARNING, "stop",
 		  "shutdown.drain_timeout is over: %zu requests are cut off",
 		  worker->proxy.exchanges.count);
+	proxy_refuse_all(&worker->proxy);
+	pool_end_leased(&worker->pool, ERR_RESPONSE_TIMEOUT, "shutdown.drain_timeout is over");
 	worker->is_done = true;
 }
 
@@ -329,7 +332,7 @@ static void set_up_pool(struct worker *worker)
 	worker->proxy.pool = &worker->pool;
 	worker->proxy.upstream_host = worker->url.host;
 	worker->proxy.upstream_authority = worker->url.authority;
-	worker->proxy.on_client_gone = on_client_gone;
+	worker->proxy.on_room = on_room;
 	worker->proxy.owner = worker;
 	proxy_init(&worker->proxy, worker->base, &worker->clock, worker->log, worker->config);
 }

@@ -166,7 +166,7 @@ static enum err err_of_handshake(struct stream *stream, int ssl_error, int error
 	unsigned long reason = ERR_peek_last_error();
 
 	stream->last_errno = error;
-	if (verdict != X509_V_OK) {
+	if (verdict != X509_V_OK && SSL_get_verify_mode(stream->ssl) != SSL_VERIFY_NONE) {
 		snprintf(stream->error_text, sizeof(stream->error_text), "%s",
 			 X509_verify_cert_error_string(verdict));
 		return ERR_TLS_CERTIFICATE;

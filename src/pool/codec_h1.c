@@ -259,6 +259,13 @@ static bool take_bytes(struct conn *conn)
 	return whole;
 }
 
+/* After a close_notify without a FIN the server still has the connection: it counts until it has gone. */
+static enum conn_end_how how_to_end(const struct stream *stream)
+{
+	return stream->ended_by_close_notify && !stream->ended_by_fin ? CONN_END_IN_PEACE
+								      : CONN_END_AT_ONCE;
+}
+
 static void end_of_stream(struct conn *conn, const char *reason)
 {
 	struct h1 *h1 = &conn->h1;
@@ -270,7 +277,7 @@ static void end_of_stream(struct conn *conn, const char *reason)
 		finish(conn);
 		return;
 	}
-	conn_end(conn, CONN_END_AT_ONCE, began ? ERR_RESPONSE_INCOMPLETE : ERR_CONNECTION_ENDED,
+	conn_end(conn, how_to_end(stream), began ? ERR_RESPONSE_INCOMPLETE : ERR_CONNECTION_ENDED,
 		 reason);
 }
 
@@ -339,7 +346,8 @@ static void read_idle(struct conn *conn)
 		break;
 	case IO_END:
 		pool_idle_closed(conn->pool, conn);
-		conn_end(conn, CONN_END_AT_ONCE, ERR_NONE, "the server closed it while idle");
+		conn_end(conn, how_to_end(&conn->stream), ERR_NONE,
+			 "the server closed it while idle");
 		break;
 	case IO_FAILED:
 		conn_end(conn, CONN_END_AT_ONCE, ERR_NONE, "it broke while idle");

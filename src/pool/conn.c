@@ -202,7 +202,7 @@ static void on_connected(void *owner, enum err err)
 		return;
 	}
 	address_succeeded(&conn->address_use);
-	conn->ready_ms = pool->clock->now_ms;
+	conn->ready_us = pool->clock->now_us;
 	conn->ready_serial = ++pool->last_ready_serial;
 	conn->was_resumed = stream_was_resumed(&conn->stream);
 	conn->expires_ms = pool_expiry_ms(pool);

@@ -62,7 +62,7 @@ struct conn {
 	uint64_t number;       /* for logs; counts up */
 	uint64_t ready_serial; /* order in which connections became ready; 0: not yet */
 	uint64_t opened_us;
-	uint64_t ready_ms;
+	uint64_t ready_us;
 	uint64_t idle_since_ms;
 	uint64_t expires_ms; /* max_lifetime with its jitter; UINT64_MAX: never */
 	uint64_t requests;   /* carried so far */

@@ -69,6 +69,11 @@ static void end_all(struct pool *pool, enum conn_state state, enum err err, cons
 	}
 }
 
+void pool_end_leased(struct pool *pool, enum err err, const char *reason)
+{
+	end_all(pool, CONN_LEASED, err, reason);
+}
+
 void pool_fini(struct pool *pool)
 {
 	assert(list_is_empty(&pool->queue) && list_is_empty(&pool->urgent));

@@ -123,6 +123,9 @@ bool pool_queue_is_full(const struct pool *pool);
 /* At the end of each loop turn. */
 void pool_turn(struct pool *pool);
 
+/* Ends every leased connection: its transfers fail with `err`. */
+void pool_end_leased(struct pool *pool, enum err err, const char *reason);
+
 /* Ends every idle connection (after a suspend). Leased ones end when given back. */
 void pool_retire_all(struct pool *pool, const char *reason);
 

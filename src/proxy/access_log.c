@@ -38,7 +38,7 @@ static void put_client(const struct log *log, struct log_line *line,
 	if (exchange->has_label) {
 		log_field_text(log, line, "client", span_of(exchange->label));
 	} else {
-		log_field_text(log, line, "client", span_of(exchange->peer));
+		log_field_text(log, line, "client", span_of(exchange->name));
 	}
 }
 
@@ -65,9 +65,8 @@ void access_log_write(const struct exchange *exchange)
 	log_field_ms(log, &line, "upstream_ms",
 		     between_us(exchange->lent_us, exchange->answered_us));
 	log_field_ms(log, &line, "total_ms", between_us(exchange->began_us, now_us));
-	if (exchange->lent_us != 0) {
-		log_field_text(log, &line, "conn",
-			       exchange->is_conn_reused ? SPAN("reused") : SPAN("new"));
+	if (exchange->conn_kind != NULL) {
+		log_field_text(log, &line, "conn", span_of(exchange->conn_kind));
 	}
 	if (exchange->err != ERR_NONE) {
 		log_field_text(log, &line, "error", span_of(err_name(exchange->err)));

@@ -6,6 +6,7 @@
 #include "proxy/reply.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -34,6 +35,14 @@ static bool is_replying(const struct client *client)
 	return client->phase == CLIENT_REPLYING;
 }
 
+static void tell_room(struct proxy *proxy)
+{
+	if (proxy->is_full) {
+		proxy->is_full = false;
+		proxy->on_room(proxy->owner);
+	}
+}
+
 void client_close(struct client *client)
 {
 	struct proxy *proxy = client->proxy;
@@ -50,7 +59,7 @@ void client_close(struct client *client)
 	if (exchange != NULL) {
 		exchange_orphan(exchange);
 	}
-	proxy->on_client_gone(proxy->owner);
+	tell_room(proxy);
 }
 
 bool client_keeps_alive(const struct client *client)
@@ -371,6 +380,9 @@ static void go_idle(struct client *client)
 	set_deadline(client, client->proxy->is_draining ? DRAIN_IDLE_MS : idle_ms);
 	stream_set_reading(&client->stream, true);
 	advance(client);
+	if (client->phase == CLIENT_IDLE) {
+		tell_room(client->proxy);
+	}
 }
 
 static void reply_is_written(struct client *client)
@@ -469,6 +481,21 @@ static void on_timer(void *owner)
 static const struct stream_ops stream_ops = {.on_readable = on_readable,
 					     .on_writable = on_writable};
 
+/* Who speaks, when no label says: the peer's process on a unix socket, else its address. */
+static void write_name(struct client *client)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+	char text[ADDR_TEXT_BYTES];
+
+	if (!addr_is_local(&client->stream.peer)) {
+		snprintf(client->name, sizeof(client->name), "%s",
+			 addr_write_ip(&client->stream.peer, text));
+	} else if (getsockopt(client->stream.fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0) {
+		snprintf(client->name, sizeof(client->name), "pid=%d", (int)peer.pid);
+	}
+}
+
 void client_new(struct proxy *proxy, int fd, const struct addr *peer, uint16_t local_port)
 {
 	struct client *client = mem_cache_take(&proxy->client_cache);
@@ -483,6 +510,7 @@ void client_new(struct proxy *proxy, int fd, const struct addr *peer, uint16_t l
 	list_push_front(&proxy->clients[CLIENT_IDLE], &client->node);
 	timer_init(&client->timer, proxy->base, proxy->clock, on_timer, client);
 	stream_adopt(&client->stream, &setup, fd, peer);
+	write_name(client);
 	set_deadline(client, proxy->config->timeouts_client_idle_ms);
 	on_readable(client);
 }

@@ -11,12 +11,12 @@
 #include "base/span.h"
 #include "net/stream.h"
 #include "net/timer.h"
+#include "proxy/exchange.h"
 #include "proxy/proxy.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-struct exchange;
 
 struct client {
 	struct list_node node; /* on proxy->clients[phase] */
@@ -27,6 +27,7 @@ struct client {
 	struct exchange *exchange; /* owned from its first byte to exchange_finish() */
 	struct buffer ahead;       /* owned: bytes of requests after the present one */
 	uint64_t number;
+	char name[CLIENT_NAME_BYTES];
 	struct span reply_head; /* borrowed from the exchange while replying */
 	struct span reply_body;
 	uint16_t local_port; /* of the listener; 0 for unix */

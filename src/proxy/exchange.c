@@ -33,7 +33,7 @@ struct exchange *exchange_new(struct proxy *proxy, struct client *client)
 	memset(exchange, 0, offsetof(struct exchange, request));
 	exchange->proxy = proxy;
 	exchange->client = client;
-	addr_write_ip(&client->stream.peer, exchange->peer);
+	memcpy(exchange->name, client->name, sizeof(exchange->name));
 	http_parser_init(
 		&exchange->parser, HTTP_REQUEST,
 		(struct http_limits){.head_bytes = proxy->config->limits_request_head_bytes,
@@ -215,10 +215,11 @@ static void start_on(struct exchange *exchange, struct conn *conn)
 	exchange->is_queued = false;
 	exchange->is_sent = true;
 	exchange->lent_us = now_us;
-	exchange->is_conn_reused = conn->requests > 0;
-	exchange->connect_us = !exchange->is_conn_reused && conn->opened_us >= exchange->whole_us
-				       ? conn->ready_ms * 1000 - conn->opened_us
-				       : 0;
+	exchange->conn_kind = conn->requests > 0 ? "reused" : "warm";
+	if (conn->requests == 0 && conn->opened_us >= exchange->whole_us) {
+		exchange->conn_kind = "new";
+		exchange->connect_us = conn->ready_us - conn->opened_us;
+	}
 	write_request(exchange);
 	buffer_fini(&exchange->proxy->buffers, &transfer->response);
 	transfer->ops = &transfer_ops;
@@ -327,7 +328,7 @@ static bool may_repeat(struct exchange *exchange, enum evidence evidence)
 		.deadline_passed = now_ms >= exchange->deadline_ms,
 	};
 
-	if (exchange->client == NULL || retry_refuse(&question) != NULL) {
+	if (exchange->client == NULL || proxy->is_over || retry_refuse(&question) != NULL) {
 		return false;
 	}
 	return evidence != EVIDENCE_UNKNOWN || retry_budget_take(&proxy->budget, now_ms, size);

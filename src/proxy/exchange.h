@@ -25,6 +25,8 @@
 struct client;
 struct proxy;
 
+enum { CLIENT_NAME_BYTES = 48 }; /* an address, or "pid=…" on a unix socket */
+
 struct exchange {
 	struct list_node node; /* on proxy->exchanges */
 	struct proxy *proxy;   /* borrowed */
@@ -38,7 +40,7 @@ struct exchange {
 	enum http_framing framing;
 	size_t body_at;
 	uint64_t body_bytes;            /* here so far */
-	char peer[ADDR_TEXT_BYTES];     /* the client's address, for the log */
+	char name[CLIENT_NAME_BYTES];   /* the client's, when it has no label */
 	char label[ACCESS_LABEL_BYTES]; /* valid with has_label */
 	bool has_label;
 	bool is_request_whole; /* head and body were read */
@@ -60,7 +62,8 @@ struct exchange {
 	enum err err; /* ERR_NONE: the upstream's response was passed on */
 	unsigned status;
 	uint64_t reply_bytes;
-	bool is_conn_reused;
+	const char *
+		conn_kind; /* "reused", "warm" (a spare), "new" (opened for this); NULL: none was lent */
 	bool has_client_left;
 
 	/* When, in microseconds; 0: did not happen */

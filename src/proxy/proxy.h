@@ -45,13 +45,15 @@ struct proxy {
 	struct list clients[CLIENT_PHASES];
 	struct list exchanges; /* all of them */
 	struct retry_budget budget;
-	void (*on_client_gone)(void *owner); /* a place under limits.clients came free */
+	void (*on_room)(void *owner); /* is_full was set, and a client has gone or become idle */
 	void *owner;                         /* borrowed */
 	uint64_t last_client_number;
+	bool is_full; /* accepting pauses: limits.clients is reached and none is idle */
+	bool is_over; /* the drain's time is over: nothing is repeated any more */
 	bool is_draining; /* every reply says Connection: close, new requests get 503 */
 };
 
-/* The caller has set upstream_*, pool and on_client_gone before. */
+/* The caller has set upstream_*, pool and on_room before. */
 void proxy_init(struct proxy *proxy, struct event_base *base, struct clock *clock, struct log *log,
 		const struct config *config);
 /* Closes every client; exchanges that were sent end with pool_fini(), which must come between these two. */
