@@ -296,6 +296,7 @@ static struct pool_settings pool_settings_of(const struct config *config)
 					   ? 0
 					   : config->pool_idle_timeout_ms,
 		.max_requests = config->pool_max_requests,
+		.warm_window_ms = config->pool_warm_window_ms,
 		.queue_size = config->queue_size,
 		.connect_timeout_ms = config->timeouts_connect_ms,
 	};

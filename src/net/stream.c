@@ -22,7 +22,6 @@ enum {
 	KEEPALIVE_IDLE_S = 30,
 	KEEPALIVE_INTERVAL_S = 5,
 	KEEPALIVE_PROBES = 3,
-	STATE_CLOSE_WAIT = 8, /* TCP_CLOSE_WAIT of net/tcp_states.h */
 };
 
 static void on_read_event(evutil_socket_t fd, short what, void *arg);
@@ -461,48 +460,4 @@ struct io stream_write(struct stream *stream, const void *data, size_t len)
 	const struct iovec piece = {.iov_base = (void *)(uintptr_t)data, .iov_len = len};
 
 	return stream_writev(stream, &piece, 1);
-}
-
-/* --- facts --- */
-
-uint64_t stream_written_bytes(const struct stream *stream)
-{
-	return stream->ssl != NULL ? BIO_number_written(SSL_get_wbio(stream->ssl))
-				   : stream->plain_written_bytes;
-}
-
-void stream_facts(const struct stream *stream, struct stream_facts *ret_facts)
-{
-	struct tcp_info info = {0};
-	socklen_t len = sizeof(info);
-	const socklen_t needed =
-		offsetof(struct tcp_info, tcpi_bytes_acked) + sizeof(info.tcpi_bytes_acked);
-
-	*ret_facts = (struct stream_facts){
-		.written_bytes = stream_written_bytes(stream),
-		.read_end = stream->ended_by_fin,
-		.write_failed = stream->write_failed,
-	};
-	if (getsockopt(stream->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 && len >= needed) {
-		ret_facts->has_tcp_info = true;
-		ret_facts->is_close_wait = info.tcpi_state == STATE_CLOSE_WAIT;
-		ret_facts->tcpi_bytes_acked = info.tcpi_bytes_acked;
-	}
-}
-
-void stream_trim(struct stream *stream)
-{
-	if (stream->ssl != NULL) {
-		(void)SSL_free_buffers(stream->ssl);
-	}
-}
-
-bool stream_was_resumed(const struct stream *stream)
-{
-	return stream->ssl != NULL && SSL_session_reused(stream->ssl) == 1;
-}
-
-const char *stream_tls_version(const struct stream *stream)
-{
-	return stream->ssl != NULL ? SSL_get_version(stream->ssl) : "";
 }

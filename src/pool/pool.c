@@ -43,6 +43,7 @@ void pool_init(struct pool *pool, const struct pool_setup *setup,
 	list_init(&pool->queue);
 	address_book_init(&pool->book);
 	mem_cache_init(&pool->conn_cache, sizeof(struct conn), CONNS_KEPT);
+	pool->last_request_ms = setup->clock->now_ms;
 	timer_init(&pool->wake, setup->base, setup->clock, on_wake, pool);
 	if (getrandom(&pool->random_state, sizeof(pool->random_state), GRND_NONBLOCK) < 0) {
 		pool->random_state = setup->clock->now_us;
@@ -262,6 +263,7 @@ struct conn *pool_acquire(struct pool *pool, struct waiter *waiter, enum err *re
 	bool is_urgent = waiter->fresh_after > 0;
 
 	*ret_err = ERR_NONE;
+	pool->last_request_ms = pool->clock->now_ms;
 	handle_suspend(pool);
 	if (is_urgent || pool_waiting_count(pool) == 0) {
 		conn = find_slot(pool, waiter->fresh_after);
@@ -376,11 +378,19 @@ void pool_idle_closed(struct pool *pool, const struct conn *conn)
 		  conn->number, pool->clock->now_ms - conn->idle_since_ms);
 }
 
+/* Is anybody likely to want a spare soon? */
+static bool is_in_use(const struct pool *pool)
+{
+	uint64_t window_ms = pool->settings.warm_window_ms;
+
+	return window_ms == 0 || pool->clock->now_ms - pool->last_request_ms < window_ms;
+}
+
 static struct warmer_view view_of(const struct pool *pool)
 {
 	return (struct warmer_view){
 		.size = pool->settings.size,
-		.min_idle = pool->settings.min_idle,
+		.min_idle = is_in_use(pool) ? pool->settings.min_idle : 0,
 		.max_connecting = pool->settings.max_connecting,
 		.connecting =
 			pool->conns[CONN_CONNECTING].count + pool->conns[CONN_HANDSHAKING].count,

@@ -55,6 +55,7 @@ struct pool_settings {
 	uint64_t max_lifetime_ms; /* 0: never */
 	uint64_t idle_timeout_ms; /* 0: learned */
 	uint64_t max_requests;    /* 0: no bound */
+	uint64_t warm_window_ms; /* so long without a request, the spares are let go; 0: never */
 	uint64_t queue_size;
 	uint64_t connect_timeout_ms;
 };
@@ -89,6 +90,7 @@ struct pool {
 	enum err last_connect_err;
 	uint64_t last_number;
 	uint64_t last_ready_serial;
+	uint64_t last_request_ms;
 	uint64_t hint_idle_ms; /* Keep-Alive: timeout= of the server; 0: none seen */
 	uint64_t random_state;
 	uint64_t handshakes_full;

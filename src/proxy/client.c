@@ -25,7 +25,7 @@ void client_move(struct client *client, enum client_phase phase)
 	list_push_front(&client->proxy->clients[phase], &client->node);
 }
 
-static void set_deadline(struct client *client, uint64_t wait_ms)
+void client_set_deadline(struct client *client, uint64_t wait_ms)
 {
 	timer_set(&client->timer, client->proxy->clock->now_ms + wait_ms);
 }
@@ -68,185 +68,6 @@ bool client_keeps_alive(const struct client *client)
 
 	return !client->proxy->is_draining && !client->has_read_end && exchange->is_request_whole &&
 	       http_head_is_persistent(&exchange->request);
-}
-
-/* --- requests in --- */
-
-static void refuse(struct client *client, enum err err)
-{
-	exchange_reply_error(client->exchange, err, ERR_NONE, NULL);
-}
-
-/* The request is whole: what came after it waits in `ahead`. */
-static void request_is_whole(struct client *client)
-{
-	struct exchange *exchange = client->exchange;
-	size_t end = exchange->body_at + exchange->body_bytes;
-	size_t surplus = exchange->in.len_bytes - end;
-
-	if (surplus > 0) {
-		buffer_reserve_always(&client->proxy->buffers, &client->ahead, surplus);
-		buffer_append(&client->ahead, exchange->in.data + end, surplus);
-		exchange->in.len_bytes = end;
-	}
-	exchange->is_request_whole = true;
-	exchange->whole_us = client->proxy->clock->now_us;
-	timer_set(&client->timer, TIMER_NEVER);
-	client_move(client, CLIENT_WAITING);
-	exchange_start(exchange);
-}
-
-/* False when more bytes are needed. */
-static bool take_body(struct client *client)
-{
-	struct exchange *exchange = client->exchange;
-	struct buffer *in = &exchange->in;
-	size_t at = exchange->body_at + exchange->body_bytes;
-	size_t decoded = 0;
-	size_t taken = 0;
-	enum err err;
-
-	if (exchange->framing != HTTP_CHUNKED) {
-		if (in->len_bytes - exchange->body_at < exchange->request.content_length) {
-			return false;
-		}
-		exchange->body_bytes = exchange->request.content_length;
-		request_is_whole(client);
-		return true;
-	}
-	err = http_chunked_decode(&exchange->chunked, in->data + at, in->len_bytes - at, &decoded,
-				  &taken);
-	if (err != ERR_NONE) {
-		refuse(client, err);
-		return true;
-	}
-	exchange->body_bytes += decoded;
-	/* Closes the gap that the framing left, so that what follows (if anything) lies behind the body. */
-	if (taken > decoded) {
-		memmove(in->data + at + decoded, in->data + at + taken, in->len_bytes - at - taken);
-		in->len_bytes -= taken - decoded;
-	}
-	if (!exchange->chunked.done) {
-		return false;
-	}
-	request_is_whole(client);
-	return true;
-}
-
-static void send_continue(struct client *client)
-{
-	struct span text = span_of(reply_continue);
-
-	/* 25 bytes to a socket that nothing was written to since the last reply: all or a broken connection. */
-	(void)stream_write(&client->stream, text.data, text.len);
-}
-
-/* The head is whole. */
-static void take_admitted(struct client *client)
-{
-	struct exchange *exchange = client->exchange;
-	const struct http_head *request = &exchange->request;
-	bool is_body_here;
-	enum err err = exchange_admit(exchange);
-
-	if (err != ERR_NONE) {
-		refuse(client, err);
-		return;
-	}
-	exchange->framing = http_request_framing(request);
-	exchange->body_at = request->head_bytes;
-	if (exchange->framing == HTTP_NO_BODY ||
-	    (exchange->framing == HTTP_LENGTH && request->content_length == 0)) {
-		request_is_whole(client);
-		return;
-	}
-	is_body_here = exchange->in.len_bytes > exchange->body_at;
-	if (exchange->framing == HTTP_CHUNKED) {
-		http_chunked_init(&exchange->chunked,
-				  client->proxy->config->limits_request_body_bytes);
-	} else if (exchange->in.len_bytes - exchange->body_at < request->content_length) {
-		size_t missing =
-			request->content_length - (exchange->in.len_bytes - exchange->body_at);
-
-		err = buffer_reserve(&client->proxy->buffers, &exchange->in, missing);
-		if (err != ERR_NONE) {
-			refuse(client, err);
-			return;
-		}
-	}
-	if (request->expects_continue && !is_body_here) {
-		send_continue(client);
-	}
-	client_move(client, CLIENT_BODY);
-	set_deadline(client, client->proxy->config->timeouts_client_body_ms);
-}
-
-/* False when more bytes are needed. */
-static bool take_head(struct client *client)
-{
-	struct exchange *exchange = client->exchange;
-	enum err err = http_parse(&exchange->parser, &exchange->request, exchange->in.data,
-				  exchange->in.len_bytes);
-
-	if (err != ERR_NONE) {
-		refuse(client, err);
-		return true;
-	}
-	if (exchange->parser.state != HTTP_PARSE_DONE) {
-		return false;
-	}
-	exchange->is_head_whole = true;
-	take_admitted(client);
-	return true;
-}
-
-static void begin_request(struct client *client)
-{
-	if (client->exchange == NULL) {
-		client->exchange = exchange_new(client->proxy, client);
-	}
-	if (client->ahead.len_bytes > 0) {
-		buffer_move(&client->exchange->in, &client->ahead);
-	}
-}
-
-/* Takes requests from what is here until more bytes, an answer or a reader is needed. */
-static void advance(struct client *client)
-{
-	bool moved = true;
-
-	if (client->is_advancing) {
-		return;
-	}
-	client->is_advancing = true;
-	while (moved) {
-		switch (client->phase) {
-		case CLIENT_IDLE:
-			moved = client->ahead.len_bytes > 0 ||
-				(client->exchange != NULL && client->exchange->in.len_bytes > 0);
-			if (moved) {
-				begin_request(client);
-				client_move(client, CLIENT_HEAD);
-				set_deadline(client,
-					     client->proxy->config->timeouts_client_head_ms);
-			}
-			break;
-		case CLIENT_HEAD:
-			moved = take_head(client);
-			break;
-		case CLIENT_BODY:
-			moved = take_body(client);
-			break;
-		case CLIENT_WAITING:
-		case CLIENT_REPLYING:
-		case CLIENT_LINGERING:
-		case CLIENT_DEAD:
-		case CLIENT_PHASES:
-			moved = false;
-			break;
-		}
-	}
-	client->is_advancing = false;
 }
 
 /* The peer ended its side. */
@@ -296,7 +117,7 @@ static struct buffer *input_of(struct client *client)
 			return NULL;
 		}
 	} else {
-		begin_request(client);
+		client_begin_request(client);
 		in = &client->exchange->in;
 		if (client->phase == CLIENT_BODY && client->exchange->framing == HTTP_CHUNKED) {
 			step = BODY_STEP_BYTES;
@@ -314,7 +135,7 @@ static struct buffer *input_of(struct client *client)
 	if (in == &client->ahead) {
 		stream_set_reading(&client->stream, false);
 	} else {
-		refuse(client, err);
+		client_refuse(client, err);
 	}
 	return NULL;
 }
@@ -337,7 +158,7 @@ static void on_readable(void *owner)
 	switch (io.status) {
 	case IO_OK:
 		in->len_bytes += io.bytes;
-		advance(client);
+		client_advance(client);
 		break;
 	case IO_AGAIN:
 		if (client->phase == CLIENT_IDLE && client->exchange != NULL) {
@@ -360,7 +181,7 @@ static void linger(struct client *client, uint64_t wait_ms)
 	stream_shutdown_write(&client->stream);
 	client_move(client, CLIENT_LINGERING);
 	stream_set_reading(&client->stream, !client->has_read_end);
-	set_deadline(client, wait_ms);
+	client_set_deadline(client, wait_ms);
 }
 
 /* The socket's pending error: a reset that came back for the reply shows that nobody read it. */
@@ -377,9 +198,9 @@ static void go_idle(struct client *client)
 	uint64_t idle_ms = client->proxy->config->timeouts_client_idle_ms;
 
 	client_move(client, CLIENT_IDLE);
-	set_deadline(client, client->proxy->is_draining ? DRAIN_IDLE_MS : idle_ms);
+	client_set_deadline(client, client->proxy->is_draining ? DRAIN_IDLE_MS : idle_ms);
 	stream_set_reading(&client->stream, true);
-	advance(client);
+	client_advance(client);
 	if (client->phase == CLIENT_IDLE) {
 		tell_room(client->proxy);
 	}
@@ -429,7 +250,7 @@ static void write_reply(struct client *client)
 	client->reply_head.len -= of_head;
 	client->reply_body.data += io.bytes - of_head;
 	client->reply_body.len -= io.bytes - of_head;
-	set_deadline(client, client->proxy->config->timeouts_client_write_ms);
+	client_set_deadline(client, client->proxy->config->timeouts_client_write_ms);
 }
 
 void client_reply(struct client *client, struct span head, struct span body, bool closes)
@@ -458,10 +279,10 @@ static void on_timer(void *owner)
 
 	switch (client->phase) {
 	case CLIENT_HEAD:
-		refuse(client, ERR_HEAD_TIMEOUT);
+		client_refuse(client, ERR_HEAD_TIMEOUT);
 		break;
 	case CLIENT_BODY:
-		refuse(client, ERR_BODY_TIMEOUT);
+		client_refuse(client, ERR_BODY_TIMEOUT);
 		break;
 	case CLIENT_REPLYING:
 		client->exchange->has_client_left = true;
@@ -511,6 +332,6 @@ void client_new(struct proxy *proxy, int fd, const struct addr *peer, uint16_t l
 	timer_init(&client->timer, proxy->base, proxy->clock, on_timer, client);
 	stream_adopt(&client->stream, &setup, fd, peer);
 	write_name(client);
-	set_deadline(client, proxy->config->timeouts_client_idle_ms);
+	client_set_deadline(client, proxy->config->timeouts_client_idle_ms);
 	on_readable(client);
 }

@@ -17,7 +17,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-
 struct client {
 	struct list_node node; /* on proxy->clients[phase] */
 	struct proxy *proxy;   /* borrowed */
@@ -51,3 +50,17 @@ void client_move(struct client *client, enum client_phase phase);
 
 /* Ends it at once; its exchange is orphaned. */
 void client_close(struct client *client);
+
+/* --- between client.c and client_request.c --- */
+
+/* Gives the client an exchange for its next request, with the bytes that came ahead. */
+void client_begin_request(struct client *client);
+
+/* Takes requests from what is here until more bytes, an answer or a reader is needed. */
+void client_advance(struct client *client);
+
+/* Answers the present request with an error of ours. */
+void client_refuse(struct client *client, enum err err);
+
+/* Its timer, so long from now. */
+void client_set_deadline(struct client *client, uint64_t wait_ms);

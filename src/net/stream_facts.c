@@ -1,0 +1,53 @@
+/* What the kernel and OpenSSL know of a stream: evidence for a repeat, and the handshake's outcome. */
+#include "net/stream.h"
+
+#include <openssl/bio.h>
+#include <openssl/ssl.h>
+
+#include <linux/tcp.h> /* tcpi_bytes_acked; clashes with netinet/tcp.h */
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+enum { STATE_CLOSE_WAIT = 8 }; /* TCP_CLOSE_WAIT of the kernel's net/tcp_states.h */
+
+uint64_t stream_written_bytes(const struct stream *stream)
+{
+	return stream->ssl != NULL ? BIO_number_written(SSL_get_wbio(stream->ssl))
+				   : stream->plain_written_bytes;
+}
+
+void stream_facts(const struct stream *stream, struct stream_facts *ret_facts)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info);
+	const socklen_t needed =
+		offsetof(struct tcp_info, tcpi_bytes_acked) + sizeof(info.tcpi_bytes_acked);
+
+	*ret_facts = (struct stream_facts){
+		.written_bytes = stream_written_bytes(stream),
+		.read_end = stream->ended_by_fin,
+		.write_failed = stream->write_failed,
+	};
+	if (getsockopt(stream->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 && len >= needed) {
+		ret_facts->has_tcp_info = true;
+		ret_facts->is_close_wait = info.tcpi_state == STATE_CLOSE_WAIT;
+		ret_facts->tcpi_bytes_acked = info.tcpi_bytes_acked;
+	}
+}
+
+void stream_trim(struct stream *stream)
+{
+	if (stream->ssl != NULL) {
+		(void)SSL_free_buffers(stream->ssl);
+	}
+}
+
+bool stream_was_resumed(const struct stream *stream)
+{
+	return stream->ssl != NULL && SSL_session_reused(stream->ssl) == 1;
+}
+
+const char *stream_tls_version(const struct stream *stream)
+{
+	return stream->ssl != NULL ? SSL_get_version(stream->ssl) : "";
+}
