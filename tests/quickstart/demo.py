@@ -31,8 +31,8 @@ _FAR = "198.51.100.2"
 _FAR_PORT, _FAR_CONTROL_PORT = 443, 444
 _START_S = 20
 _WIRE_TEXT = "a slow line between two network namespaces: real packets, all of them delayed"
-_RELAY_TEXT = ("a relay, as no TUN devices are to be had here: it delays the bytes of each direction, and the first of a\n"
-               "connection by one round trip more, for the TCP handshake that it cannot delay")
+_RELAY_TEXT = ("a relay ({}): it delays the bytes of each direction,\n"
+               "and the first of a connection by one round trip more, for the TCP handshake that it cannot delay")
 
 
 class NotStarted(Exception):
@@ -56,7 +56,8 @@ def main():
 
 
 def parse_command_line():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--warmpool", required=True, metavar="BINARY")
     parser.add_argument("--relay", action="store_true", help="the relay even where TUN devices are")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
@@ -69,14 +70,11 @@ def parse_command_line():
 def find_wire():
     """The command that leads into two joined namespaces, tried out; None where there is no way."""
     own = ["unshare", "--net", "--mount", "--fork", "--kill-child"]
-    wire = [PYTHON, "-B", str(TESTS / "tools" / "wire.py"), "--delay", str(ROUND_TRIP_MS / 2)]
-    mine = ["sh", "-c", 'mount -t tmpfs tmpfs /run && exec "$@"', "sh"]
-    ways = [[*own, *wire]] if os.geteuid() == 0 else [[*own, "--user", "--map-root-user", *mine, *wire]]
-    for way in ways:
-        tried = subprocess.run([*way, "--", "true"], stdin=subprocess.DEVNULL, capture_output=True, check=False)
-        if tried.returncode == 0:
-            return way
-    return None
+    if os.geteuid() != 0:
+        own += ["--user", "--map-root-user", "sh", "-c", 'mount -t tmpfs tmpfs /run && exec "$@"', "sh"]
+    way = [*own, PYTHON, "-B", str(TESTS / "tools" / "wire.py"), "--delay", str(ROUND_TRIP_MS / 2)]
+    tried = subprocess.run([*way, "--", "true"], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    return way if tried.returncode == 0 else None
 
 
 def over_wire(options, wire):
@@ -101,7 +99,7 @@ def over_relay(options):
         with Background(relay, options.dir / "relay"):
             port = first_json_line(options.dir / "relay")["port"]
             return compare(options, ("127.0.0.1", port), ("127.0.0.1", ready["control_port"]), ready["ca_file"],
-                           _RELAY_TEXT)
+                           _RELAY_TEXT.format("as asked for" if options.relay else "no TUN devices can be had here"))
 
 
 def simulator_command(directory, *more):
@@ -145,8 +143,8 @@ def compare(options, api, control, ca_file, line):
     """Both ways, one after the other; prints what they came to. The exit status."""
     control = Control(*control)
     url = f"https://{api[0]}:{api[1]}"
-    print(f"\nThe same work twice, {workload.WORKERS} workers at once, each submitting one task and polling it to its answer.\n"
-          f"A call opens a connection of its own, as scripts do. The API is simulated, {ROUND_TRIP_MS} ms away by\n"
+    print(f"\nThe same work twice: {workload.WORKERS} workers at once, each submits one task and polls it to its answer.\n"
+          f"Every call opens a connection of its own, as scripts do. The API is simulated, {ROUND_TRIP_MS} ms away by\n"
           f"{line}.\n")
     direct = measure(control, "directly to https://…", lambda: workload.run(url, ca_file, "direct"))
     pooled = measure(control, "through http:// warmpool", lambda: through_warmpool(options, url, ca_file))
@@ -195,7 +193,7 @@ def verdict(direct, pooled, submits):
     for fault in faults:
         print(f"This is a fault: {fault}.", file=sys.stderr)
     if direct.median < table.EXPECTED_RATIO * pooled.median:
-        print(f"A call should be {table.EXPECTED_RATIO} times shorter at the median; was this machine busy? Run it again.")
+        print(f"A call should be {table.EXPECTED_RATIO} times shorter at the median. Was this machine busy? Run it again.")
     return 1 if faults else 0
 
 

@@ -32,7 +32,7 @@ def lines(direct, pooled):
         ("", "directly", "through warmpool", ""),
         None,
         ("calls", str(len(direct.calls)), str(len(pooled.calls)), ""),
-        ("TLS handshakes", str(direct.handshakes), str(pooled.handshakes), "counted by the server"),
+        ("TLS handshakes", str(direct.handshakes), str(pooled.handshakes), "as the server counted them"),
         ("a call, median", ms(direct.median), ms(pooled.median), shorter(direct.median, pooled.median)),
         ("a call, p99", ms(percentile(direct.calls, 99)), ms(percentile(pooled.calls, 99)), ""),
         ("waiting for calls, all", seconds(waiting[0]), seconds(waiting[1]), saved(*waiting)),
