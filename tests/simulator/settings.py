@@ -2,7 +2,7 @@
 POST /settings and the README's table (a test compares them).
 
 A `live` row can be changed while the simulator runs; it holds for whatever starts afterwards
-(idle_timeout and idle_close also for connections that are idle already).
+(idle_close also for connections that are idle already).
 """
 import argparse
 import dataclasses
@@ -39,6 +39,7 @@ ROWS = (
     Row("key", str, [], "an account's key; default: any of 32 characters", repeats=True),
     Row("faults", str, None, "file with a JSON list of fault rules to start with"),
     Row("keep_requests", int, 1000, "how many of the last requests /requests can show"),
+    Row("end_with_stdin", bool, False, "end when standard input does, so as to outlive no test"),
     Row("seed", int, 0, "seed of the faults' probabilities"),
     Row("idle_timeout", float, 60.0, "seconds until an idle connection is closed; 0: never",
         live=True),
