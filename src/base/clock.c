@@ -1,6 +1,8 @@
 /* Reads the kernel's clocks once a loop turn and sees a suspend. */
 #include "base/clock.h"
 
+#include "base/macros.h"
+
 #include <time.h>
 
 static const uint64_t suspend_threshold_us = 2000000;
@@ -15,32 +17,36 @@ static uint64_t read_us(clockid_t id)
 
 void clock_init(struct clock *clock)
 {
-	*clock = (struct clock){0};
+	/* However long the machine slept before we began: the first look sets the mark. */
+	*clock = (struct clock){.ahead_us = UINT64_MAX};
 	clock_refresh(clock);
 	clock->fresh = false;
-	clock->suspended = false;
+}
+
+void clock_observe(struct clock *clock, uint64_t monotonic_us, uint64_t boottime_us)
+{
+	uint64_t ahead_us = boottime_us > monotonic_us ? boottime_us - monotonic_us : 0;
+
+	clock->now_us = boottime_us;
+	clock->now_ms = boottime_us / 1000;
+	if (ahead_us > clock->ahead_us && ahead_us - clock->ahead_us > suspend_threshold_us) {
+		clock->suspended = true;
+		clock->ahead_us = ahead_us;
+	}
+	/* Being preempted between the two clocks looks like a lead; the least one seen is the true one. */
+	clock->ahead_us = MIN(clock->ahead_us, ahead_us);
 }
 
 void clock_refresh(struct clock *clock)
 {
 	uint64_t monotonic_us;
-	uint64_t ahead_us;
 
 	if (clock->fresh || clock->frozen) {
 		return;
 	}
-	/* MONOTONIC first: being preempted between the two must not look like less of a suspend. */
 	monotonic_us = read_us(CLOCK_MONOTONIC);
-	clock->now_us = read_us(CLOCK_BOOTTIME);
-	clock->now_ms = clock->now_us / 1000;
+	clock_observe(clock, monotonic_us, read_us(CLOCK_BOOTTIME));
 	clock->fresh = true;
-	ahead_us = clock->now_us > monotonic_us ? clock->now_us - monotonic_us : 0;
-	if (ahead_us > clock->ahead_us + suspend_threshold_us) {
-		clock->suspended = true;
-	}
-	if (clock->suspended || ahead_us < clock->ahead_us || clock->ahead_us == 0) {
-		clock->ahead_us = ahead_us;
-	}
 }
 
 void clock_end_turn(struct clock *clock)

@@ -14,7 +14,7 @@
 struct clock {
 	uint64_t now_us;   /* CLOCK_BOOTTIME: monotonic, suspended time included */
 	uint64_t now_ms;   /* the same */
-	uint64_t ahead_us; /* how far BOOTTIME was ahead of MONOTONIC when last read */
+	uint64_t ahead_us; /* how far BOOTTIME is known to be ahead of MONOTONIC */
 	bool fresh;        /* read in this turn already */
 	bool frozen;       /* a test owns the time */
 	bool suspended;    /* raised when the machine slept; cleared by who handles it */
@@ -23,6 +23,9 @@ struct clock {
 void clock_init(struct clock *clock);
 void clock_refresh(struct clock *clock);
 void clock_end_turn(struct clock *clock);
+
+/* What clock_refresh() does with the kernel's two clocks; MONOTONIC was read first. */
+void clock_observe(struct clock *clock, uint64_t monotonic_us, uint64_t boottime_us);
 
 /* For tests: freezes the clock at, or moves it to, this time. */
 void clock_set_ms(struct clock *clock, uint64_t now_ms);

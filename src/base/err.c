@@ -5,16 +5,16 @@
 
 struct err_row {
 	const char *name;
-	int status;
 	const char *proxy_type;
-	bool waiting_helps;
 	const char *text;
+	int status;
+	bool waiting_helps;
 };
 
 enum { NO = 0, HELPS = 1 };
 
 static const struct err_row rows[ERR_COUNT] = {
-#define ERR(name, status, type, helps, text) [ERR_##name] = {#name, status, type, helps, text},
+#define ERR(name, status, type, helps, text) [ERR_##name] = {#name, type, text, status, helps},
 #include "base/errors.def"
 #undef ERR
 };

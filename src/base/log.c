@@ -2,6 +2,7 @@
 #include "base/log.h"
 
 #include "base/mem.h"
+#include "base/str.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -27,6 +28,9 @@ static const struct level_look looks[] = {
 	[LOG_INFO] = {"info", "<6>", ""},
 	[LOG_DEBUG] = {"debug", "<7>", "\033[2m"},
 };
+
+/* The longest escape; what a field needs beside its key and text; what closes a line. */
+enum { ESCAPE_BYTES = 6, FIELD_BYTES = 32, CLOSING_BYTES = 2 };
 
 void log_init(struct log *log, int fd)
 {
@@ -63,21 +67,66 @@ static void put_text(struct log_line *line, const char *text)
 	put(line, text, strlen(text));
 }
 
-/* Quotes, backslashes and control bytes escaped as JSON does; other bytes as they are. */
+static size_t room_in(const struct log_line *line)
+{
+	return sizeof(line->text) - 1 - line->len;
+}
+
+static bool is_plain(char c)
+{
+	return c >= ' ' && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* One character that is not plain, as JSON writes it; what is no UTF-8 as U+FFFD. Returns the bytes read. */
+static size_t put_escape(struct log_line *line, struct span rest)
+{
+	unsigned char c = (unsigned char)rest.data[0];
+	size_t len = str_utf8_len(rest);
+	char code[ESCAPE_BYTES + 1];
+
+	if (len == 0) {
+		put_text(line, "\\ufffd");
+		return 1;
+	}
+	if (c < ' ' || c == 0x7f) {
+		snprintf(code, sizeof(code), "\\u%04x", c);
+		put_text(line, code);
+		return 1;
+	}
+	put(line, "\\", len == 1 ? 1 : 0);
+	put(line, rest.data, len);
+	return len;
+}
+
+/* Leaves room to close the line. */
 static void put_escaped(struct log_line *line, struct span value)
 {
-	for (size_t i = 0; i < value.len; i++) {
-		unsigned char c = (unsigned char)value.data[i];
-		char code[8];
+	size_t at = 0;
 
-		if (c == '"' || c == '\\') {
-			put(line, "\\", 1);
-			put(line, value.data + i, 1);
-		} else if (c < 0x20 || c == 0x7f) {
-			snprintf(code, sizeof(code), "\\u%04x", c);
-			put_text(line, code);
-		} else {
-			put(line, value.data + i, 1);
+	while (at < value.len && room_in(line) >= ESCAPE_BYTES + CLOSING_BYTES) {
+		size_t most = MIN(value.len - at, room_in(line) - ESCAPE_BYTES - CLOSING_BYTES + 1);
+		size_t plain = 0;
+
+		while (plain < most && is_plain(value.data[at + plain])) {
+			plain++;
+		}
+		put(line, value.data + at, plain);
+		at += plain;
+		if (plain < most) {
+			at += put_escape(line, (struct span){value.data + at, value.len - at});
+		}
+	}
+}
+
+/* A message for people: control bytes as '?', so that it stays one line. */
+static void put_message(struct log_line *line, struct span text)
+{
+	size_t from = line->len;
+
+	put(line, text.data, text.len);
+	for (size_t i = from; i < line->len; i++) {
+		if ((unsigned char)line->text[i] < 0x20 || line->text[i] == 0x7f) {
+			line->text[i] = '?';
 		}
 	}
 }
@@ -137,8 +186,12 @@ void log_begin(const struct log *log, struct log_line *line, enum log_level leve
 	put_text(line, object);
 }
 
-static void put_key(const struct log *log, struct log_line *line, const char *key)
+/* False when a line is too full for another field. */
+static bool put_key(const struct log *log, struct log_line *line, const char *key)
 {
+	if (room_in(line) < strlen(key) + FIELD_BYTES + CLOSING_BYTES) {
+		return false;
+	}
 	if (log->format == LOG_FORMAT_JSON) {
 		put_text(line, ",\"");
 		put_text(line, key);
@@ -148,6 +201,7 @@ static void put_key(const struct log *log, struct log_line *line, const char *ke
 		put_text(line, key);
 		put_text(line, "=");
 	}
+	return true;
 }
 
 static bool needs_quotes(struct span value)
@@ -155,7 +209,7 @@ static bool needs_quotes(struct span value)
 	for (size_t i = 0; i < value.len; i++) {
 		unsigned char c = (unsigned char)value.data[i];
 
-		if (c <= ' ' || c == '"' || c == '\\' || c == '=' || c == 0x7f) {
+		if (c <= ' ' || c == '"' || c == '\\' || c == '=' || c >= 0x7f) {
 			return true;
 		}
 	}
@@ -165,14 +219,14 @@ static bool needs_quotes(struct span value)
 void log_field_text(const struct log *log, struct log_line *line, const char *key,
 		    struct span value)
 {
-	put_key(log, line, key);
-	if (log->format == LOG_FORMAT_JSON || needs_quotes(value)) {
-		put_text(line, "\"");
-		put_escaped(line, value);
-		put_text(line, "\"");
-	} else {
-		put(line, value.data, value.len);
+	bool is_quoted = log->format == LOG_FORMAT_JSON || needs_quotes(value);
+
+	if (!put_key(log, line, key)) {
+		return;
 	}
+	put(line, "\"", is_quoted ? 1 : 0);
+	put_escaped(line, value);
+	put(line, "\"", is_quoted ? 1 : 0);
 }
 
 void log_field_u64(const struct log *log, struct log_line *line, const char *key, uint64_t value)
@@ -180,8 +234,9 @@ void log_field_u64(const struct log *log, struct log_line *line, const char *key
 	char digits[24];
 
 	snprintf(digits, sizeof(digits), "%" PRIu64, value);
-	put_key(log, line, key);
-	put_text(line, digits);
+	if (put_key(log, line, key)) {
+		put_text(line, digits);
+	}
 }
 
 void log_field_ms(const struct log *log, struct log_line *line, const char *key, uint64_t us)
@@ -189,16 +244,15 @@ void log_field_ms(const struct log *log, struct log_line *line, const char *key,
 	char digits[32];
 
 	snprintf(digits, sizeof(digits), "%" PRIu64 ".%" PRIu64, us / 1000, us / 100 % 10);
-	put_key(log, line, key);
-	put_text(line, digits);
+	if (put_key(log, line, key)) {
+		put_text(line, digits);
+	}
 }
 
 void log_end(struct log *log, struct log_line *line)
 {
 	if (log->format == LOG_FORMAT_JSON) {
-		/* A line cut by its bound still ends as JSON. */
-		line->len = MIN(line->len, sizeof(line->text) - 3);
-		put(line, "}", 1);
+		put(line, "}", 1); /* fields leave room for it */
 	}
 	line->text[line->len++] = '\n';
 	if (log->len_bytes + line->len > LOG_BUFFER_BYTES) {
@@ -229,7 +283,7 @@ void log_write(struct log *log, enum log_level level, const char *object, const 
 		log_field_text(log, &line, "message", span_of(text));
 	} else {
 		put_text(&line, ": ");
-		put_text(&line, text);
+		put_message(&line, span_of(text));
 	}
 	log_end(log, &line);
 }

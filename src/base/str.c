@@ -145,38 +145,88 @@ char *str_write_size(char *out, size_t out_bytes, uint64_t bytes)
 	return write_with_unit(out, out_bytes, bytes, size_units, 3);
 }
 
+/* RFC 3629 section 4: after some first bytes the second has less than its 64 values. */
+static bool is_second_byte(unsigned char first, unsigned char second)
+{
+	switch (first) {
+	case 0xe0:
+		return second >= 0xa0 && second <= 0xbf; /* no overlong form */
+	case 0xed:
+		return second >= 0x80 && second <= 0x9f; /* no surrogate */
+	case 0xf0:
+		return second >= 0x90 && second <= 0xbf;
+	case 0xf4:
+		return second >= 0x80 && second <= 0x8f; /* at most U+10FFFF */
+	default:
+		return second >= 0x80 && second <= 0xbf;
+	}
+}
+
+static size_t utf8_len_by_first(unsigned char first)
+{
+	if (first < 0x80) {
+		return 1;
+	}
+	if (first >= 0xc2 && first <= 0xdf) {
+		return 2;
+	}
+	if (first >= 0xe0 && first <= 0xef) {
+		return 3;
+	}
+	return first >= 0xf0 && first <= 0xf4 ? 4 : 0;
+}
+
+size_t str_utf8_len(struct span text)
+{
+	const unsigned char *bytes = (const unsigned char *)text.data;
+	size_t len = text.len > 0 ? utf8_len_by_first(bytes[0]) : 0;
+
+	if (len > text.len || (len > 1 && !is_second_byte(bytes[0], bytes[1]))) {
+		return 0;
+	}
+	for (size_t i = 2; i < len; i++) {
+		if (bytes[i] < 0x80 || bytes[i] > 0xbf) {
+			return 0;
+		}
+	}
+	return len;
+}
+
+enum { EDIT_BYTES_MAX = 63 };
+
+/* edits[i][j]: what it takes to make the first j bytes of `b` from the first i bytes of `a` (i, j > 0). */
+static unsigned edits_at(unsigned edits[][EDIT_BYTES_MAX + 1], const char *a, const char *b,
+			 size_t i, size_t j)
+{
+	unsigned best = edits[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+
+	best = MIN(best, edits[i - 1][j] + 1);
+	best = MIN(best, edits[i][j - 1] + 1);
+	if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+		best = MIN(best, edits[i - 2][j - 2] + 1);
+	}
+	return best;
+}
+
 unsigned str_edit_distance(const char *a, const char *b)
 {
-	enum { LONGEST = 63 };
-	unsigned rows[3][LONGEST + 1];
-	unsigned *before = rows[0];
-	unsigned *above = rows[1];
-	unsigned *here = rows[2];
+	unsigned edits[EDIT_BYTES_MAX + 1][EDIT_BYTES_MAX + 1];
 	size_t len_a = strlen(a);
 	size_t len_b = strlen(b);
 
-	if (len_a > LONGEST || len_b > LONGEST) {
-		return LONGEST;
+	if (len_a > EDIT_BYTES_MAX || len_b > EDIT_BYTES_MAX) {
+		return EDIT_BYTES_MAX;
+	}
+	for (size_t i = 0; i <= len_a; i++) {
+		edits[i][0] = (unsigned)i;
 	}
 	for (size_t j = 0; j <= len_b; j++) {
-		above[j] = (unsigned)j;
+		edits[0][j] = (unsigned)j;
 	}
 	for (size_t i = 1; i <= len_a; i++) {
-		unsigned *recycled = before;
-
-		here[0] = (unsigned)i;
 		for (size_t j = 1; j <= len_b; j++) {
-			unsigned best = above[j - 1] + (a[i - 1] != b[j - 1]);
-
-			best = MIN(best, MIN(above[j], here[j - 1]) + 1);
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
-				best = MIN(best, before[j - 2] + 1);
-			}
-			here[j] = best;
+			edits[i][j] = edits_at(edits, a, b, i, j);
 		}
-		before = above;
-		above = here;
-		here = recycled;
 	}
-	return above[len_b];
+	return edits[len_a][len_b];
 }

@@ -32,5 +32,8 @@ MUST_USE bool str_read_percent(struct span text, uint64_t *ret_percent);
 char *str_write_duration(char *out, size_t out_bytes, uint64_t ms);
 char *str_write_size(char *out, size_t out_bytes, uint64_t bytes);
 
+/* The length of the UTF-8 character that begins the text (RFC 3629, 1 to 4 bytes); 0 when none does. */
+size_t str_utf8_len(struct span text);
+
 /* The number of single-byte edits (insert, delete, replace, swap) between two short words; for "did you mean". */
 unsigned str_edit_distance(const char *a, const char *b);
