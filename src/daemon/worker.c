@@ -297,6 +297,7 @@ static struct pool_settings pool_settings_of(const struct config *config)
 					   : config->pool_idle_timeout_ms,
 		.max_requests = config->pool_max_requests,
 		.warm_window_ms = config->pool_warm_window_ms,
+		.solve_share = config->pool_solve_share,
 		.queue_size = config->queue_size,
 		.connect_timeout_ms = config->timeouts_connect_ms,
 	};

@@ -40,7 +40,7 @@ void pool_init(struct pool *pool, const struct pool_setup *setup,
 	}
 	list_init(&pool->open_slots);
 	list_init(&pool->urgent);
-	list_init(&pool->queue);
+	queue_init(&pool->queue);
 	address_book_init(&pool->book);
 	mem_cache_init(&pool->conn_cache, sizeof(struct conn), CONNS_KEPT);
 	pool->last_request_ms = setup->clock->now_ms;
@@ -77,7 +77,7 @@ void pool_end_leased(struct pool *pool, enum err err, const char *reason)
 
 void pool_fini(struct pool *pool)
 {
-	assert(list_is_empty(&pool->queue) && list_is_empty(&pool->urgent));
+	assert(pool_waiting_count(pool) == 0);
 	end_all(pool, CONN_CONNECTING, ERR_SHUTTING_DOWN, "shutdown");
 	end_all(pool, CONN_HANDSHAKING, ERR_SHUTTING_DOWN, "shutdown");
 	end_all(pool, CONN_IDLE, ERR_SHUTTING_DOWN, "shutdown");
@@ -120,13 +120,13 @@ size_t pool_bound_count(const struct pool *pool)
 
 size_t pool_waiting_count(const struct pool *pool)
 {
-	return pool->urgent.count + pool->queue.count;
+	return pool->urgent.count + queue_count(&pool->queue);
 }
 
 bool pool_queue_is_full(const struct pool *pool)
 {
 	return list_is_empty(&pool->conns[CONN_IDLE]) && list_is_empty(&pool->open_slots) &&
-	       pool->queue.count >= pool->settings.queue_size;
+	       queue_count(&pool->queue) >= pool->settings.queue_size;
 }
 
 bool pool_is_warm(const struct pool *pool)
@@ -143,25 +143,6 @@ uint64_t pool_safe_idle_ms(const struct pool *pool)
 		return pool->hint_idle_ms;
 	}
 	return IDLE_TIMEOUT_ASSUMED_MS;
-}
-
-static uint64_t random_next(struct pool *pool)
-{
-	/* xorshift64: spreads turnovers and retries; nothing secret hangs on it. */
-	pool->random_state ^= pool->random_state << 13;
-	pool->random_state ^= pool->random_state >> 7;
-	pool->random_state ^= pool->random_state << 17;
-	return pool->random_state;
-}
-
-uint64_t pool_expiry_ms(struct pool *pool)
-{
-	uint64_t life_ms = pool->settings.max_lifetime_ms;
-
-	if (life_ms == 0) {
-		return UINT64_MAX;
-	}
-	return pool->clock->now_ms + life_ms - random_next(pool) % (life_ms / 4 + 1);
 }
 
 void pool_learn_hint(struct pool *pool, uint64_t seconds)
@@ -245,6 +226,16 @@ static enum err unreachable(const struct pool *pool)
 	return pool->dns_err;
 }
 
+uint64_t pool_solve_places(const struct pool *pool)
+{
+	return MAX(pool->settings.size * pool->settings.solve_share / 100, 1);
+}
+
+static bool may_lend_solve(const struct pool *pool)
+{
+	return pool->solves_leased < pool_solve_places(pool);
+}
+
 static void on_wait_over(void *owner)
 {
 	struct waiter *waiter = owner;
@@ -257,51 +248,96 @@ static void on_wait_over(void *owner)
 						: ERR_QUEUE_TIMEOUT);
 }
 
-struct conn *pool_acquire(struct pool *pool, struct waiter *waiter, enum err *ret_err)
+static void lend(struct conn *conn, const struct waiter *waiter)
 {
-	struct conn *conn = NULL;
-	bool is_urgent = waiter->fresh_after > 0;
+	conn_lend(conn);
+	conn->pool->solves_leased += waiter->class == QUEUE_SOLVE;
+	pool_changed(conn->pool); /* a spare may have to be opened */
+}
 
-	*ret_err = ERR_NONE;
-	pool->last_request_ms = pool->clock->now_ms;
-	handle_suspend(pool);
-	if (is_urgent || pool_waiting_count(pool) == 0) {
-		conn = find_slot(pool, waiter->fresh_after);
+void pool_lease_over(struct pool *pool, const struct waiter *waiter)
+{
+	if (waiter->class == QUEUE_SOLVE) {
+		pool->solves_leased--;
+		pool_changed(pool);
 	}
-	if (conn != NULL) {
-		conn_lend(conn);
-		pool_changed(pool); /* a spare may have to be opened */
-		return conn;
+}
+
+/* May this newcomer take a slot past those that wait? Only when none of them could. */
+static bool may_pass(const struct pool *pool, const struct waiter *waiter)
+{
+	bool solves_allowed = may_lend_solve(pool);
+
+	if (waiter->fresh_after > 0) {
+		return true;
 	}
-	*ret_err = unreachable(pool);
-	if (*ret_err == ERR_NONE && !is_urgent && pool_queue_is_full(pool)) {
-		*ret_err = ERR_QUEUE_FULL;
-	}
-	if (*ret_err != ERR_NONE) {
-		return NULL;
-	}
+	return list_is_empty(&pool->urgent) && !queue_has_next(&pool->queue, solves_allowed) &&
+	       (waiter->class != QUEUE_SOLVE || solves_allowed);
+}
+
+static void take_place(struct pool *pool, struct waiter *waiter)
+{
 	waiter->pool = pool;
 	waiter->queued_us = pool->clock->now_us;
 	timer_init(&waiter->timer, pool->base, pool->clock, on_wait_over, waiter);
 	timer_set(&waiter->timer, waiter->deadline_ms);
-	list_push_back(is_urgent ? &pool->urgent : &pool->queue, &waiter->node);
+	if (waiter->fresh_after > 0) {
+		list_push_back(&pool->urgent, &waiter->node);
+	} else {
+		queue_push(&pool->queue, waiter->tenant, waiter->class, &waiter->node);
+	}
 	pool_changed(pool);
+}
+
+struct conn *pool_acquire(struct pool *pool, struct waiter *waiter, enum err *ret_err)
+{
+	struct conn *conn = NULL;
+
+	*ret_err = ERR_NONE;
+	pool->last_request_ms = pool->clock->now_ms;
+	handle_suspend(pool);
+	if (may_pass(pool, waiter)) {
+		conn = find_slot(pool, waiter->fresh_after);
+	}
+	if (conn != NULL) {
+		lend(conn, waiter);
+		return conn;
+	}
+	*ret_err = unreachable(pool);
+	if (*ret_err == ERR_NONE && waiter->fresh_after == 0 && pool_queue_is_full(pool)) {
+		*ret_err = ERR_QUEUE_FULL;
+	}
+	if (*ret_err == ERR_NONE) {
+		take_place(pool, waiter);
+	}
 	return NULL;
 }
 
 void pool_cancel(struct pool *pool, struct waiter *waiter)
 {
-	(void)pool;
-	if (waiter->node.list != NULL) {
-		list_remove(&waiter->node);
-		timer_fini(&waiter->timer);
+	if (waiter->node.list == NULL) {
+		return;
 	}
+	if (waiter->node.list == &pool->urgent) {
+		list_remove(&waiter->node);
+	} else {
+		queue_remove(&pool->queue, waiter->tenant, waiter->class, &waiter->node);
+	}
+	timer_fini(&waiter->timer);
 }
 
-/* False when nobody on the list can be served now. */
-static bool serve_first(struct pool *pool, struct list *list)
+/* A waiter that is off its list gets this slot. */
+static void serve(struct conn *conn, struct waiter *waiter)
 {
-	struct list_node *node = list_first(list);
+	timer_fini(&waiter->timer);
+	lend(conn, waiter);
+	waiter->ops->on_lent(waiter, conn);
+}
+
+/* False when no repeat can be served now. */
+static bool serve_urgent(struct pool *pool)
+{
+	struct list_node *node = list_first(&pool->urgent);
 	struct waiter *waiter;
 	struct conn *conn;
 
@@ -313,110 +349,36 @@ static bool serve_first(struct pool *pool, struct list *list)
 	if (conn == NULL) {
 		return false;
 	}
-	pool_cancel(pool, waiter);
-	conn_lend(conn);
-	waiter->ops->on_lent(waiter, conn);
+	list_remove(node);
+	serve(conn, waiter);
 	return true;
 }
 
-static void refuse_all(struct pool *pool, struct list *list, enum err err)
+/* False when nobody in the queue can be served now. */
+static bool serve_queue(struct pool *pool)
+{
+	bool solves_allowed = may_lend_solve(pool);
+	struct conn *conn =
+		queue_has_next(&pool->queue, solves_allowed) ? find_slot(pool, 0) : NULL;
+
+	if (conn == NULL) {
+		return false;
+	}
+	serve(conn, list_entry(queue_pop(&pool->queue, solves_allowed), struct waiter, node));
+	return true;
+}
+
+static void refuse_all(struct pool *pool, enum err err)
 {
 	struct list_node *node;
 
-	while ((node = list_first(list)) != NULL) {
+	while ((node = list_pop_front(&pool->urgent)) != NULL ||
+	       (node = queue_pop(&pool->queue, true)) != NULL) {
 		struct waiter *waiter = list_entry(node, struct waiter, node);
 
-		pool_cancel(pool, waiter);
+		timer_fini(&waiter->timer);
 		waiter->ops->on_refused(waiter, err);
 	}
-}
-
-/* --- opening --- */
-
-void pool_connected(struct pool *pool, struct conn *conn)
-{
-	char peer[ADDR_TEXT_BYTES];
-
-	if (conn->was_resumed) {
-		pool->handshakes_resumed++;
-	} else {
-		pool->handshakes_full++;
-	}
-	if (warmer_is_open(&pool->warmer)) {
-		log_write(pool->log, LOG_WARNING, "pool", "the upstream is reachable again");
-	}
-	warmer_succeeded(&pool->warmer);
-	log_write(pool->log, LOG_DEBUG, "pool",
-		  "connected conn=%" PRIu64 " peer=%s tls=%s resumed=%d ms=%" PRIu64, conn->number,
-		  addr_write(&conn->stream.peer, peer), stream_tls_version(&conn->stream),
-		  conn->was_resumed, (pool->clock->now_us - conn->opened_us) / 1000);
-	pool_changed(pool);
-}
-
-void pool_connect_failed(struct pool *pool, struct conn *conn, enum err err)
-{
-	char peer[ADDR_TEXT_BYTES];
-	bool was_open = warmer_is_open(&pool->warmer);
-
-	warmer_failed(&pool->warmer, pool->clock->now_ms, random_next(pool));
-	pool->last_connect_err = err;
-	log_write(pool->log, was_open ? LOG_DEBUG : LOG_WARNING, "pool",
-		  "connect failed conn=%" PRIu64 " peer=%s error=%s reason=\"%s\"", conn->number,
-		  addr_write(&conn->stream.peer, peer), err_name(err), conn->stream.error_text);
-	if (!was_open && warmer_is_open(&pool->warmer)) {
-		log_write(
-			pool->log, LOG_ERROR, "pool",
-			"the upstream is unreachable (%s): requests fail at once until a probe succeeds",
-			err_name(err));
-	}
-	pool_changed(pool);
-}
-
-void pool_idle_closed(struct pool *pool, const struct conn *conn)
-{
-	log_write(pool->log, LOG_DEBUG, "pool", "idle close conn=%" PRIu64 " idle_ms=%" PRIu64,
-		  conn->number, pool->clock->now_ms - conn->idle_since_ms);
-}
-
-/* Is anybody likely to want a spare soon? */
-static bool is_in_use(const struct pool *pool)
-{
-	uint64_t window_ms = pool->settings.warm_window_ms;
-
-	return window_ms == 0 || pool->clock->now_ms - pool->last_request_ms < window_ms;
-}
-
-static struct warmer_view view_of(const struct pool *pool)
-{
-	return (struct warmer_view){
-		.size = pool->settings.size,
-		.min_idle = is_in_use(pool) ? pool->settings.min_idle : 0,
-		.max_connecting = pool->settings.max_connecting,
-		.connecting =
-			pool->conns[CONN_CONNECTING].count + pool->conns[CONN_HANDSHAKING].count,
-		.idle = pool->conns[CONN_IDLE].count,
-		.bound = pool_bound_count(pool),
-		.waiting = pool_waiting_count(pool),
-	};
-}
-
-static void open_missing(struct pool *pool)
-{
-	struct warmer_view view = view_of(pool);
-	uint64_t wanted =
-		pool->is_stopping ? 0 : warmer_wanted(&pool->warmer, &view, pool->clock->now_ms);
-
-	for (; wanted > 0; wanted--) {
-		struct address *address = address_book_pick(&pool->book, pool->clock->now_ms);
-		enum err err;
-
-		if (address == NULL || conn_open(pool, address, &err) == NULL) {
-			break;
-		}
-	}
-	view = view_of(pool);
-	timer_set(&pool->wake,
-		  pool->is_stopping ? TIMER_NEVER : warmer_wake_ms(&pool->warmer, &view));
 }
 
 void pool_turn(struct pool *pool)
@@ -430,16 +392,13 @@ void pool_turn(struct pool *pool)
 		enum err err;
 
 		pool->is_changed = false;
-		while (serve_first(pool, &pool->urgent)) {
-		}
-		while (serve_first(pool, &pool->queue)) {
+		while (serve_urgent(pool) || serve_queue(pool)) {
 		}
 		err = unreachable(pool);
 		if (err != ERR_NONE) {
-			refuse_all(pool, &pool->urgent, err);
-			refuse_all(pool, &pool->queue, err);
+			refuse_all(pool, err);
 		}
-		open_missing(pool);
+		pool_open_missing(pool);
 	}
 	if (pool->is_changed) {
 		timer_set(&pool->wake, pool->clock->now_ms);

@@ -17,6 +17,8 @@
 #include "pool/address_book.h"
 #include "pool/codec.h"
 #include "pool/conn.h"
+#include "pool/queue.h"
+#include "pool/tenant.h"
 #include "pool/warmer.h"
 
 #include <stdbool.h>
@@ -38,9 +40,11 @@ struct waiter_ops {
 
 /* Embedded by who wants a slot; borrowed by the queue while it waits. */
 struct waiter {
-	struct list_node node;        /* on pool->urgent or pool->queue */
+	struct list_node node;        /* on pool->urgent or in pool->queue */
 	const struct waiter_ops *ops; /* borrowed */
 	struct pool *pool;            /* borrowed */
+	struct tenant *tenant;        /* borrowed; who it is counted for */
+	enum queue_class class;
 	struct timer timer;
 	uint64_t deadline_ms; /* of the wait */
 	uint64_t queued_us;
@@ -55,7 +59,8 @@ struct pool_settings {
 	uint64_t max_lifetime_ms; /* 0: never */
 	uint64_t idle_timeout_ms; /* 0: learned */
 	uint64_t max_requests;    /* 0: no bound */
-	uint64_t warm_window_ms; /* so long without a request, the spares are let go; 0: never */
+	uint64_t warm_window_ms;  /* so long without a request, the spares are let go; 0: never */
+	uint64_t solve_share; /* percent of the pool that QUEUE_SOLVE may hold; at least one slot */
 	uint64_t queue_size;
 	uint64_t connect_timeout_ms;
 };
@@ -80,7 +85,8 @@ struct pool {
 	struct list conns[CONN_STATES];
 	struct list open_slots; /* leased connections with a free slot */
 	struct list urgent;     /* repeats: ahead of the queue */
-	struct list queue;
+	struct queue queue;
+	uint64_t solves_leased; /* slots that QUEUE_SOLVE holds */
 	struct address_book book;
 	struct mem_cache conn_cache;
 	struct warmer warmer;
@@ -111,10 +117,14 @@ void pool_set_addresses(struct pool *pool, const struct addr *addrs, size_t coun
 
 /*
  * Lends a slot at once (returns its connection), or queues the waiter (NULL, *ret_err ERR_NONE), or refuses it
- * (NULL and ERR_QUEUE_FULL or why the upstream cannot be reached). The waiter's ops, deadline_ms and fresh_after are set.
+ * (NULL and ERR_QUEUE_FULL or why the upstream cannot be reached). The waiter's ops, tenant, class, deadline_ms and fresh_after
+ * are set. Once lent, pool_lease_over() must follow when the transfer has ended.
  * With fresh_after it goes ahead of the queue, and queue.size does not count for it.
  */
 MUST_USE struct conn *pool_acquire(struct pool *pool, struct waiter *waiter, enum err *ret_err);
+
+/* What the waiter was lent is given back: said for solves, whose share is bounded. */
+void pool_lease_over(struct pool *pool, const struct waiter *waiter);
 
 /* Takes a waiter out of the queue; no callback comes. Does nothing when it is in none. */
 void pool_cancel(struct pool *pool, struct waiter *waiter);
@@ -136,6 +146,10 @@ size_t pool_waiting_count(const struct pool *pool);
 
 /* Is it warm: min_idle spare connections ready, or every connection that the bound allows? */
 bool pool_is_warm(const struct pool *pool);
+
+/* --- between pool.c and pool_open.c --- */
+uint64_t pool_solve_places(const struct pool *pool); /* the most slots that solves may hold */
+void pool_open_missing(struct pool *pool);
 
 /* --- for conn.c and the codecs --- */
 static inline void pool_changed(struct pool *pool)

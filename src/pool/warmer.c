@@ -29,17 +29,17 @@ static uint64_t resume_ms(const struct warmer *warmer, const struct warmer_view 
 	if (warmer->failures == 0) {
 		return 0;
 	}
-	return warmer->last_failure_ms + backoff_ms(warmer, view->waiting > 0);
+	return warmer->last_failure_ms + backoff_ms(warmer, view->waiting + view->urgent > 0);
 }
 
 /* Without regard to back-off. */
 static uint64_t missing(const struct warmer_view *view)
 {
 	uint64_t room = view->size > view->bound ? view->size - view->bound : 0;
-	uint64_t wanted = view->waiting + MIN(view->min_idle, view->size);
-	uint64_t coming = view->connecting + view->idle;
+	uint64_t usual = view->waiting + MIN(view->min_idle, view->size);
+	uint64_t wanted = view->urgent + (usual > view->idle ? usual - view->idle : 0);
 
-	return wanted > coming ? MIN(wanted - coming, room) : 0;
+	return wanted > view->connecting ? MIN(wanted - view->connecting, room) : 0;
 }
 
 uint64_t warmer_wanted(const struct warmer *warmer, const struct warmer_view *view, uint64_t now_ms)

@@ -35,6 +35,7 @@ struct warmer_view {
 	uint64_t idle;
 	uint64_t bound;   /* connections that count in the bound, connecting ones included */
 	uint64_t waiting; /* requests in the queue */
+	uint64_t urgent;  /* repeats: only a connection yet to be opened serves them, no idle one */
 };
 
 /* How many connections to open now. */

@@ -54,6 +54,8 @@ void client_close(struct client *client)
 	stream_close(&client->stream);
 	timer_fini(&client->timer);
 	buffer_fini(&proxy->buffers, &client->ahead);
+	tenant_release(client->tenant);
+	client->tenant = NULL;
 	client_move(client, CLIENT_DEAD);
 	client->exchange = NULL;
 	if (exchange != NULL) {

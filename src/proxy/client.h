@@ -27,6 +27,8 @@ struct client {
 	struct buffer ahead;       /* owned: bytes of requests after the present one */
 	uint64_t number;
 	char name[CLIENT_NAME_BYTES];
+	struct tenant *
+		tenant; /* one reference: of its last request, so that the next finds it; NULL at first */
 	struct span reply_head; /* borrowed from the exchange while replying */
 	struct span reply_body;
 	uint16_t local_port; /* of the listener; 0 for unix */

@@ -60,6 +60,7 @@ void exchange_finish(struct exchange *exchange)
 	if (exchange->client != NULL) {
 		exchange->client->exchange = NULL;
 	}
+	tenant_release(exchange->tenant);
 	list_remove(&exchange->node);
 	buffer_fini(&proxy->buffers, &exchange->in);
 	buffer_fini(&proxy->buffers, &exchange->out);
@@ -231,6 +232,37 @@ static void start_on(struct exchange *exchange, struct conn *conn)
 	conn->codec->start(conn, transfer);
 }
 
+static enum queue_class queue_class_of(enum profile_class class)
+{
+	switch (class) {
+	case PROFILE_POLL:
+	case PROFILE_READ:
+		return QUEUE_POLL;
+	case PROFILE_SOLVE:
+		return QUEUE_SOLVE;
+	case PROFILE_SUBMIT:
+	case PROFILE_REPORT:
+	case PROFILE_OTHER:
+	case PROFILE_CLASS_COUNT:
+		break;
+	}
+	return QUEUE_WORK;
+}
+
+/* Who it is counted for; mostly the same as for the client's last request. */
+static struct tenant *find_tenant(const struct exchange *exchange)
+{
+	struct client *client = exchange->client;
+	struct span name = span_of(exchange->has_label ? exchange->label : exchange->name);
+
+	if (client->tenant == NULL || !tenant_is(client->tenant, name, exchange->has_label)) {
+		tenant_release(client->tenant);
+		client->tenant =
+			tenant_acquire(&exchange->proxy->tenants, name, exchange->has_label);
+	}
+	return tenant_ref(client->tenant);
+}
+
 static void acquire(struct exchange *exchange, uint64_t fresh_after)
 {
 	struct proxy *proxy = exchange->proxy;
@@ -243,6 +275,8 @@ static void acquire(struct exchange *exchange, uint64_t fresh_after)
 
 	exchange->waiter = (struct waiter){
 		.ops = &waiter_ops,
+		.tenant = exchange->tenant,
+		.class = queue_class_of(exchange->class),
 		.deadline_ms = MIN(now_ms + wait_ms, exchange->deadline_ms),
 		.fresh_after = fresh_after,
 	};
@@ -265,6 +299,7 @@ void exchange_start(struct exchange *exchange)
 	take_spans(exchange);
 	profile = profile_of(exchange);
 	exchange->class = profile_classify(&profile);
+	exchange->tenant = find_tenant(exchange);
 	exchange->deadline_ms = proxy->clock->now_ms + config->queue_timeout_ms +
 				config->timeouts_connect_ms + response_timeout_ms(exchange);
 	retry_budget_count_request(&proxy->budget, proxy->clock->now_ms);
@@ -291,6 +326,7 @@ static void on_response(struct transfer *transfer)
 	struct exchange *exchange = CONTAINER_OF(transfer, struct exchange, transfer);
 
 	exchange->is_sent = false;
+	pool_lease_over(exchange->proxy->pool, &exchange->waiter);
 	exchange->answered_us = exchange->proxy->clock->now_us;
 	reply_response(exchange);
 }
@@ -343,6 +379,7 @@ static void on_failed(struct transfer *transfer, enum err err, const struct stre
 	bool pays = exchange->class == PROFILE_SUBMIT || exchange->class == PROFILE_SOLVE;
 
 	exchange->is_sent = false;
+	pool_lease_over(proxy->pool, &exchange->waiter);
 	exchange->answered_us = proxy->clock->now_us;
 	if (may_repeat(exchange, evidence)) {
 		exchange->was_repeated = true;

@@ -47,6 +47,7 @@ struct exchange {
 	bool is_head_whole;
 
 	/* On its way */
+	struct tenant *tenant; /* one reference, from exchange_start() on */
 	struct waiter waiter;
 	struct transfer transfer;
 	struct buffer

@@ -20,6 +20,7 @@ void proxy_init(struct proxy *proxy, struct event_base *base, struct clock *cloc
 	mem_cache_init(&proxy->client_cache, sizeof(struct client), CLIENTS_KEPT);
 	mem_cache_init(&proxy->exchange_cache, sizeof(struct exchange), EXCHANGES_KEPT);
 	list_init(&proxy->exchanges);
+	tenants_init(&proxy->tenants);
 	for (unsigned i = 0; i < CLIENT_PHASES; i++) {
 		list_init(&proxy->clients[i]);
 	}
@@ -45,6 +46,7 @@ void proxy_free(struct proxy *proxy)
 	buffer_pool_fini(&proxy->buffers);
 	mem_cache_fini(&proxy->client_cache);
 	mem_cache_fini(&proxy->exchange_cache);
+	tenants_fini(&proxy->tenants);
 	access_free(proxy->access);
 }
 

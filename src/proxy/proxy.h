@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/span.h"
 #include "config/config.h"
+#include "pool/tenant.h"
 #include "proxy/retry.h"
 
 #include <stdbool.h>
@@ -44,12 +45,13 @@ struct proxy {
 	struct mem_cache exchange_cache;
 	struct list clients[CLIENT_PHASES];
 	struct list exchanges; /* all of them */
+	struct tenants tenants;
 	struct retry_budget budget;
 	void (*on_room)(void *owner); /* is_full was set, and a client has gone or become idle */
-	void *owner;                         /* borrowed */
+	void *owner;                  /* borrowed */
 	uint64_t last_client_number;
-	bool is_full; /* accepting pauses: limits.clients is reached and none is idle */
-	bool is_over; /* the drain's time is over: nothing is repeated any more */
+	bool is_full;     /* accepting pauses: limits.clients is reached and none is idle */
+	bool is_over;     /* the drain's time is over: nothing is repeated any more */
 	bool is_draining; /* every reply says Connection: close, new requests get 503 */
 };
 

@@ -1,0 +1,43 @@
+/*
+ * Who is served next: the order of those that wait for a slot. Pure: no time, no connections.
+ *
+ *   1. Class first: polls and reads (a paid, finished task must not wait behind new work) before submits, solves and
+ *      the rest; but while the rest waits, at least every fourth slot is theirs, work and solves taking turns.
+ *   2. Inside a class round robin over tenants.
+ *   3. First in first out for a tenant and class.
+ * So one tenant with 500 requests delays another's single one by about one service time, and alone it gets every slot.
+ *
+ * Solves may be held back (pool.solve_share): then they are passed over.
+ */
+#pragma once
+
+#include "base/list.h"
+#include "pool/tenant.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { QUEUE_POLLS_IN_A_ROW = 3 };
+
+struct queue {
+	struct list lanes[QUEUE_CLASSES]; /* flows with waiters, the next to be served first */
+	size_t counts[QUEUE_CLASSES];     /* waiters by class */
+	unsigned polls_in_a_row;          /* served while others waited */
+	bool is_solve_turn;
+};
+
+void queue_init(struct queue *queue);
+
+/* Takes a place; the node is borrowed until queue_remove() or queue_pop(). */
+void queue_push(struct queue *queue, struct tenant *tenant, enum queue_class class,
+		struct list_node *node);
+
+/* Gives up a place. */
+void queue_remove(struct queue *queue, struct tenant *tenant, enum queue_class class,
+		  struct list_node *node);
+
+/* The next to be served, off the queue; NULL when nobody may be served. */
+struct list_node *queue_pop(struct queue *queue, bool solves_allowed);
+
+size_t queue_count(const struct queue *queue);
+bool queue_has_next(const struct queue *queue, bool solves_allowed);

@@ -1,0 +1,98 @@
+/* Owns the tenants, found by name. */
+#include "pool/tenant.h"
+
+#include "base/macros.h"
+
+#include <assert.h>
+#include <stdint.h>
+#include <string.h>
+
+enum { TENANTS_KEPT = 64 };
+
+void tenants_init(struct tenants *tenants)
+{
+	*tenants = (struct tenants){0};
+	for (unsigned i = 0; i < TENANT_BUCKETS; i++) {
+		list_init(&tenants->buckets[i]);
+	}
+	mem_cache_init(&tenants->cache, sizeof(struct tenant), TENANTS_KEPT);
+}
+
+void tenants_fini(struct tenants *tenants)
+{
+	for (unsigned i = 0; i < TENANT_BUCKETS; i++) {
+		assert(list_is_empty(&tenants->buckets[i]));
+	}
+	mem_cache_fini(&tenants->cache);
+}
+
+/* FNV-1a */
+static struct list *bucket_of(struct tenants *tenants, struct span name)
+{
+	uint32_t hash = 2166136261u;
+
+	for (size_t i = 0; i < name.len; i++) {
+		hash = (hash ^ (unsigned char)name.data[i]) * 16777619u;
+	}
+	return &tenants->buckets[hash % TENANT_BUCKETS];
+}
+
+bool tenant_is(const struct tenant *tenant, struct span name, bool is_label)
+{
+	return tenant->is_label == is_label && span_is(span_of(tenant->name), name);
+}
+
+static struct tenant *find(const struct list *bucket, struct span name, bool is_label)
+{
+	list_foreach (node, bucket) {
+		struct tenant *tenant = list_entry(node, struct tenant, node);
+
+		if (tenant_is(tenant, name, is_label)) {
+			return tenant;
+		}
+	}
+	return NULL;
+}
+
+struct tenant *tenant_acquire(struct tenants *tenants, struct span name, bool is_label)
+{
+	struct list *bucket;
+	struct tenant *tenant;
+
+	name.len = MIN(name.len, (size_t)TENANT_NAME_BYTES - 1);
+	bucket = bucket_of(tenants, name);
+	tenant = find(bucket, name, is_label);
+	if (tenant != NULL) {
+		return tenant_ref(tenant);
+	}
+	if (is_label && tenants->label_count >= TENANT_LABELS_MAX) {
+		return tenant_acquire(tenants, SPAN("other"), false);
+	}
+	tenant = mem_cache_take(&tenants->cache);
+	tenant->tenants = tenants;
+	tenant->refs = 1;
+	tenant->is_label = is_label;
+	tenants->label_count += is_label;
+	memcpy(tenant->name, name.data, name.len);
+	for (unsigned i = 0; i < QUEUE_CLASSES; i++) {
+		list_init(&tenant->flows[i].waiters);
+	}
+	list_push_front(bucket, &tenant->node);
+	return tenant;
+}
+
+struct tenant *tenant_ref(struct tenant *tenant)
+{
+	tenant->refs++;
+	return tenant;
+}
+
+void tenant_release(struct tenant *tenant)
+{
+	if (tenant == NULL || --tenant->refs > 0) {
+		return;
+	}
+	tenant->tenants->label_count -= tenant->is_label;
+	list_remove(&tenant->node);
+	mem_cache_give(&tenant->tenants->cache, tenant);
+}

@@ -1,0 +1,52 @@
+/*
+ * Who a request is counted for: a label, a process, an address. The unit of fairness.
+ *
+ * A tenant lives while someone holds a reference: a client connection for its last request's name, an exchange for its own. At most
+ * TENANT_LABELS_MAX labels are told apart at a time; a label beyond them is counted for the tenant "other".
+ */
+#pragma once
+
+#include "base/list.h"
+#include "base/mem.h"
+#include "base/span.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { TENANT_NAME_BYTES = 64, TENANT_LABELS_MAX = 256, TENANT_BUCKETS = 256 };
+
+/* Classes in the order in which the queue serves them; see pool/queue.h. */
+enum queue_class { QUEUE_POLL, QUEUE_WORK, QUEUE_SOLVE, QUEUE_CLASSES };
+
+/* What one tenant has waiting in one class, first in first out. */
+struct queue_flow {
+	struct list_node node; /* on the queue's lane while it has waiters */
+	struct list waiters;
+};
+
+struct tenant {
+	struct list_node node;   /* on its bucket */
+	struct tenants *tenants; /* borrowed; owns us */
+	unsigned refs;
+	bool is_label;
+	char name[TENANT_NAME_BYTES];
+	struct queue_flow flows[QUEUE_CLASSES];
+};
+
+struct tenants {
+	struct list buckets[TENANT_BUCKETS];
+	struct mem_cache cache;
+	size_t label_count;
+};
+
+void tenants_init(struct tenants *tenants);
+/* Every reference must have been given back. */
+void tenants_fini(struct tenants *tenants);
+
+/* The tenant of this name, made when there is none; names are cut to TENANT_NAME_BYTES - 1. The caller holds a reference. */
+struct tenant *tenant_acquire(struct tenants *tenants, struct span name, bool is_label);
+struct tenant *tenant_ref(struct tenant *tenant);
+/* NULL is allowed. */
+void tenant_release(struct tenant *tenant);
+
+bool tenant_is(const struct tenant *tenant, struct span name, bool is_label);

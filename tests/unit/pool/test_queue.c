@@ -1,0 +1,170 @@
+/* pool/queue.c: fair between tenants, polls before work, work never starved. */
+#include "pool/queue.h"
+#include "suite.h"
+
+#include <stdio.h>
+
+struct entry {
+	struct list_node node;
+	char who;
+	unsigned number;
+};
+
+static struct tenants tenants;
+static struct queue queue;
+static struct entry entries[1024];
+static unsigned used;
+
+static void set_up(void)
+{
+	tenants_init(&tenants);
+	queue_init(&queue);
+	used = 0;
+}
+
+static void push(struct tenant *tenant, enum queue_class class, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct entry *entry = &entries[used++];
+
+		*entry = (struct entry){.who = tenant->name[0], .number = i};
+		queue_push(&queue, tenant, class, &entry->node);
+	}
+}
+
+static struct entry *pop(bool solves_allowed)
+{
+	struct list_node *node = queue_pop(&queue, solves_allowed);
+
+	return node != NULL ? list_entry(node, struct entry, node) : NULL;
+}
+
+START_TEST(test_one_request_waits_for_one_turn_of_a_crowd)
+{
+	struct tenant *crowd;
+	struct tenant *single;
+
+	set_up();
+	crowd = tenant_acquire(&tenants, SPAN("crowd"), true);
+	single = tenant_acquire(&tenants, SPAN("single"), true);
+	push(crowd, QUEUE_WORK, 500);
+	push(single, QUEUE_WORK, 1);
+	ck_assert_int_eq(pop(true)->who, 'c');
+	ck_assert_int_eq(pop(true)->who, 's');
+	for (unsigned i = 1; i < 500; i++) {
+		struct entry *entry = pop(true);
+
+		ck_assert_int_eq(entry->who, 'c');
+		ck_assert_uint_eq(entry->number, i);
+	}
+	ck_assert_ptr_null(pop(true));
+	tenant_release(crowd);
+	tenant_release(single);
+	tenants_fini(&tenants);
+}
+END_TEST
+
+START_TEST(test_four_tenants_take_turns)
+{
+	static const char order[] = "abcdabcdabd";
+	struct tenant *each[4];
+
+	set_up();
+	for (unsigned i = 0; i < 4; i++) {
+		each[i] = tenant_acquire(&tenants, (struct span){&"abcd"[i], 1}, false);
+		push(each[i], QUEUE_POLL, i == 2 ? 2 : 3);
+	}
+	for (size_t i = 0; i < sizeof(order) - 1; i++) {
+		ck_assert_int_eq(pop(true)->who, order[i]);
+	}
+	for (unsigned i = 0; i < 4; i++) {
+		tenant_release(each[i]);
+	}
+	tenants_fini(&tenants);
+}
+END_TEST
+
+START_TEST(test_polls_go_first_but_every_fourth_slot_is_for_work)
+{
+	static const char order[] = "pppwpppwww";
+	struct tenant *polls;
+	struct tenant *work;
+
+	set_up();
+	polls = tenant_acquire(&tenants, SPAN("p"), false);
+	work = tenant_acquire(&tenants, SPAN("w"), false);
+	push(work, QUEUE_WORK, 4);
+	push(polls, QUEUE_POLL, 6);
+	for (size_t i = 0; i < sizeof(order) - 1; i++) {
+		ck_assert_int_eq(pop(true)->who, order[i]);
+	}
+	tenant_release(polls);
+	tenant_release(work);
+	tenants_fini(&tenants);
+}
+END_TEST
+
+START_TEST(test_solves_are_passed_over_while_held_back)
+{
+	static const char order[] = "swsw";
+	struct tenant *solves;
+	struct tenant *work;
+
+	set_up();
+	solves = tenant_acquire(&tenants, SPAN("s"), false);
+	work = tenant_acquire(&tenants, SPAN("w"), false);
+	push(solves, QUEUE_SOLVE, 2);
+	ck_assert_ptr_null(pop(false));
+	ck_assert(!queue_has_next(&queue, false) && queue_has_next(&queue, true));
+	push(work, QUEUE_WORK, 2);
+	for (size_t i = 0; i < sizeof(order) - 1; i++) {
+		ck_assert_int_eq(pop(true)->who, order[i]);
+	}
+	tenant_release(solves);
+	tenant_release(work);
+	tenants_fini(&tenants);
+}
+END_TEST
+
+START_TEST(test_a_place_can_be_given_up)
+{
+	struct tenant *one;
+
+	set_up();
+	one = tenant_acquire(&tenants, SPAN("a"), false);
+	push(one, QUEUE_WORK, 3);
+	queue_remove(&queue, one, QUEUE_WORK, &entries[1].node);
+	ck_assert_uint_eq(queue_count(&queue), 2);
+	ck_assert_uint_eq(pop(true)->number, 0);
+	ck_assert_uint_eq(pop(true)->number, 2);
+	ck_assert_ptr_null(pop(true));
+	tenant_release(one);
+	tenants_fini(&tenants);
+}
+END_TEST
+
+START_TEST(test_labels_beyond_the_bound_are_one_tenant)
+{
+	struct tenant *each[TENANT_LABELS_MAX + 2];
+	char name[16];
+
+	set_up();
+	for (unsigned i = 0; i < TENANT_LABELS_MAX + 2; i++) {
+		each[i] = tenant_acquire(
+			&tenants,
+			(struct span){name, (size_t)snprintf(name, sizeof(name), "l%u", i)}, true);
+	}
+	ck_assert_str_eq(each[TENANT_LABELS_MAX - 1]->name, "l255");
+	ck_assert_str_eq(each[TENANT_LABELS_MAX]->name, "other");
+	ck_assert_ptr_eq(each[TENANT_LABELS_MAX], each[TENANT_LABELS_MAX + 1]);
+	for (unsigned i = 0; i < TENANT_LABELS_MAX + 2; i++) {
+		tenant_release(each[i]);
+	}
+	tenants_fini(&tenants);
+}
+END_TEST
+
+SUITE_MAIN("pool/queue", test_one_request_waits_for_one_turn_of_a_crowd,
+	   test_four_tenants_take_turns, test_polls_go_first_but_every_fourth_slot_is_for_work,
+	   test_solves_are_passed_over_while_held_back, test_a_place_can_be_given_up,
+	   test_labels_beyond_the_bound_are_one_tenant)
