@@ -31,7 +31,7 @@ bool access_allows_peer(const struct access *access, const struct addr *peer);
 bool access_allows_host(const struct access *access, struct span host);
 
 /*
- * The label in Basic credentials with an empty password ("Basic " base64 of "NAME:"): fills `out` (at most 63 bytes of
+ * The label in Basic credentials with an empty password ("Basic " base64 of "NAME:"): fills `out` (at most 63 bytes and a NUL, of
  * [A-Za-z0-9._-], others become '_') and returns true; false for any other value (then it belongs to the upstream).
  */
 enum { ACCESS_LABEL_BYTES = 64 };

@@ -14,9 +14,10 @@ enum evidence {
 	EVIDENCE_UNSENT, /* not one byte was handed to the kernel */
 	EVIDENCE_UNDELIVERED, /* the server had closed before any byte of it came */
 	EVIDENCE_UNKNOWN, /* anything else */
+	EVIDENCE_COUNT
 };
 
-const char *evidence_name(enum evidence evidence);
+const char *evidence_name(enum evidence evidence); /* "unsent" */
 
 /* The facts, as read from the connection when it failed. */
 struct evidence_facts {
@@ -27,7 +28,7 @@ struct evidence_facts {
 	bool write_failed; /* a write or SO_ERROR ever failed on this socket */
 	bool has_tcp_info; /* the two below are valid */
 	bool is_close_wait; /* tcpi_state was TCP_CLOSE_WAIT at that moment */
-	uint64_t tcpi_bytes_acked; /* the SYN counts as one */
+	uint64_t tcpi_bytes_acked; /* the SYN counts as one, so 0 means that the kernel does not count */
 };
 
 enum evidence evidence_judge(const struct evidence_facts *facts);
@@ -35,6 +36,7 @@ enum evidence evidence_judge(const struct evidence_facts *facts);
 struct retry_question {
 	enum profile_class class;
 	struct span method;
+	struct span path; /* without the query; looked at for PROFILE_OTHER */
 	enum evidence evidence;
 	bool repeat_other; /* upstream.repeat_other */
 	bool was_repeated; /* one repeat at most */
@@ -42,21 +44,29 @@ struct retry_question {
 	bool deadline_passed;
 };
 
-/* NULL when it may be repeated, else the reason why not (one of a fixed set of words for the log). */
+/* NULL when it may be repeated, else why not, in a word for the log: "deadline", "repeated", "class", "budget". */
 const char *retry_refuse(const struct retry_question *question);
 
-/* Does the class allow repeating a request whose fate is unknown? */
-bool retry_class_is_repeatable(enum profile_class class, struct span method, bool repeat_other);
+/*
+ * Does the class allow repeating a request whose fate is unknown? PROFILE_OTHER only with repeat_other, for GET and HEAD, and
+ * on a path that cannot pay (profile_may_pay): "//in.php" is other to us and may be a submit to the server.
+ */
+bool retry_class_is_repeatable(enum profile_class class, struct span method, struct span path, bool repeat_other);
 
 /*
  * The budget of unknown repeats: over the last 10 s, at most 20 % of the requests plus pool.size. One-second slots.
+ * Zeroed memory is a valid empty budget.
  */
+enum { RETRY_BUDGET_SLOTS = 10 };
+
 struct retry_budget {
 	uint64_t second; /* of the newest slot */
-	uint32_t requests[10];
-	uint32_t repeats[10];
+	uint32_t requests[RETRY_BUDGET_SLOTS]; /* at second % RETRY_BUDGET_SLOTS */
+	uint32_t repeats[RETRY_BUDGET_SLOTS];
 };
 
 void retry_budget_count_request(struct retry_budget *budget, uint64_t now_ms);
+/* Is there room for one more repeat? Answers retry_question.budget_left without taking any. */
+bool retry_budget_has_room(struct retry_budget *budget, uint64_t now_ms, uint64_t pool_size);
 /* True and counted when there is room for one more repeat. */
 bool retry_budget_take(struct retry_budget *budget, uint64_t now_ms, uint64_t pool_size);

@@ -1,0 +1,257 @@
+/* Owns the networks and names of access.*, and reads the labels by which clients name themselves. */
+#include "proxy/access.h"
+
+#include "base/macros.h"
+#include "base/mem.h"
+#include "http/parser.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { HOSTNAME_BYTES = 256 };
+
+struct access {
+	struct cidr *networks; /* owned */
+	size_t network_count;
+	char **hosts; /* owned, each too; without a final dot */
+	size_t host_count;
+};
+
+static struct span without_final_dot(struct span name)
+{
+	if (name.len > 0 && name.data[name.len - 1] == '.') {
+		name.len--;
+	}
+	return name;
+}
+
+static void add_host(struct access *access, struct span name)
+{
+	name = without_final_dot(name);
+	if (name.len == 0) {
+		return;
+	}
+	access->hosts = mem_grow(access->hosts, access->host_count + 1, sizeof(*access->hosts));
+	access->hosts[access->host_count++] = mem_strndup(name.data, name.len);
+}
+
+/* As the machine names itself; its name before the first dot is a single label and needs no mention. */
+static void add_machine_name(struct access *access)
+{
+	char name[HOSTNAME_BYTES] = "";
+
+	if (gethostname(name, sizeof(name) - 1) == 0) {
+		add_host(access, span_of(name));
+	}
+}
+
+struct access *access_new(const struct config *config, struct span upstream_host)
+{
+	struct access *access = mem_alloc(sizeof(*access));
+	const struct string_list *networks = &config->access_allow;
+	const struct string_list *hosts = &config->access_hosts;
+
+	access->networks = mem_grow(NULL, networks->count, sizeof(*access->networks));
+	for (size_t i = 0; i < networks->count; i++) {
+		bool is_read = cidr_parse(networks->items[i], &access->networks[i]);
+
+		assert(is_read);
+	}
+	access->network_count = networks->count;
+	add_host(access, upstream_host);
+	add_machine_name(access);
+	for (size_t i = 0; i < hosts->count; i++) {
+		add_host(access, span_of(hosts->items[i]));
+	}
+	return access;
+}
+
+void access_free(struct access *access)
+{
+	if (access == NULL) {
+		return;
+	}
+	for (size_t i = 0; i < access->host_count; i++) {
+		free(access->hosts[i]);
+	}
+	free(access->hosts);
+	free(access->networks);
+	free(access);
+}
+
+bool access_allows_peer(const struct access *access, const struct addr *peer)
+{
+	if (addr_is_local(peer)) {
+		return true;
+	}
+	for (size_t i = 0; i < access->network_count; i++) {
+		if (cidr_contains(&access->networks[i], peer)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool ends_with_nocase(struct span name, struct span suffix)
+{
+	return name.len > suffix.len &&
+	       span_is_nocase((struct span){name.data + name.len - suffix.len, suffix.len}, suffix);
+}
+
+/* Names that no public zone can hold, so that no web page can point one of its own at us. */
+static bool is_private_name(struct span name)
+{
+	static const struct span suffixes[] = {
+		{".localhost", 10}, {".local", 6},      {".lan", 4},
+		{".internal", 9},   {".home.arpa", 10},
+	};
+
+	if (memchr(name.data, '.', name.len) == NULL) {
+		return true;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+		if (ends_with_nocase(name, suffixes[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool access_allows_host(const struct access *access, struct span host)
+{
+	struct span name;
+	struct span port;
+	struct addr literal;
+
+	if (!http_split_authority(host, &name, &port)) {
+		return false;
+	}
+	if (addr_parse_ip(name, 0, &literal)) {
+		return true;
+	}
+	name = without_final_dot(name);
+	if (name.len == 0) {
+		return false;
+	}
+	if (is_private_name(name)) {
+		return true;
+	}
+	for (size_t i = 0; i < access->host_count; i++) {
+		if (span_is_nocase(name, span_of(access->hosts[i]))) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static int base64_digit(char c)
+{
+	if (c >= 'A' && c <= 'Z') {
+		return c - 'A';
+	}
+	if (c >= 'a' && c <= 'z') {
+		return c - 'a' + 26;
+	}
+	if (c >= '0' && c <= '9') {
+		return c - '0' + 52;
+	}
+	if (c == '+') {
+		return 62;
+	}
+	return c == '/' ? 63 : -1;
+}
+
+/* Takes the padding off; false when there is some and it is not what the length asks for. */
+static bool drop_padding(struct span *text)
+{
+	size_t padded = text->len;
+
+	while (text->len > 0 && padded - text->len < 2 && text->data[text->len - 1] == '=') {
+		text->len--;
+	}
+	return (text->len == padded || padded % 4 == 0) && text->len % 4 != 1;
+}
+
+/* A name being read off credentials: what comes before the colon, which must be their last byte. */
+struct label {
+	size_t len;
+	bool has_colon;
+	char *out; /* borrowed; ACCESS_LABEL_BYTES */
+};
+
+/* False once a byte follows the colon: then there is a password. */
+static bool label_push(struct label *label, char byte)
+{
+	char lower = (char)(byte | 0x20);
+	bool is_kept = (lower >= 'a' && lower <= 'z') || (byte >= '0' && byte <= '9') ||
+		       byte == '.' || byte == '_' || byte == '-';
+
+	if (label->has_colon) {
+		return false;
+	}
+	if (byte == ':') {
+		label->has_colon = true;
+	} else if (label->len < ACCESS_LABEL_BYTES - 1) {
+		label->out[label->len] = byte;
+		if (!is_kept) {
+			label->out[label->len] = '_';
+		}
+		label->len++;
+	}
+	return true;
+}
+
+/* RFC 4648 section 4; bits left over must be zero. */
+static bool decode_label(struct span text, struct label *label)
+{
+	unsigned bits = 0;
+	unsigned bit_count = 0;
+
+	if (!drop_padding(&text)) {
+		return false;
+	}
+	for (size_t i = 0; i < text.len; i++) {
+		int digit = base64_digit(text.data[i]);
+
+		if (digit < 0) {
+			return false;
+		}
+		bits = (bits << 6 | (unsigned)digit) & 0xffff;
+		bit_count += 6;
+		if (bit_count < 8) {
+			continue;
+		}
+		bit_count -= 8;
+		if (!label_push(label, (char)(bits >> bit_count & 0xff))) {
+			return false;
+		}
+	}
+	return (bits & ((1u << bit_count) - 1)) == 0;
+}
+
+bool access_read_label(struct span authorization, char out[ACCESS_LABEL_BYTES])
+{
+	static const struct span scheme = {"basic ", 6};
+	char name[ACCESS_LABEL_BYTES];
+	struct label label = {.out = name};
+	struct span text = authorization;
+
+	if (text.len < scheme.len ||
+	    !span_is_nocase((struct span){text.data, scheme.len}, scheme)) {
+		return false;
+	}
+	text.data += scheme.len;
+	text.len -= scheme.len;
+	while (text.len > 0 && text.data[0] == ' ') {
+		text.data++;
+		text.len--;
+	}
+	if (!decode_label(text, &label) || !label.has_colon || label.len == 0) {
+		return false;
+	}
+	memcpy(out, name, label.len);
+	out[label.len] = '\0';
+	return true;
+}

@@ -1,0 +1,81 @@
+/*
+ * Reads one named parameter out of queries and of urlencoded, multipart and JSON bodies, as a PHP server would.
+ *
+ * Pure: no allocation, nothing is written but the struct param, time is linear in the input. Strict about what counts
+ * as read: an input that does not parse whole, two values that differ, a value too long to compare, and a name that
+ * some servers take for ours and others do not ("Action", " action", "action[]") make the param unclear. It stays so.
+ */
+#pragma once
+
+#include "base/span.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	PARAM_TEXT_BYTES = 24,   /* longer names and values are cut */
+	PARAM_FIELDS_MAX = 4096, /* more of them in one input: unclear */
+	PARAM_JSON_DEPTH_MAX = 32,
+};
+
+/* A decoded name or value. */
+struct param_text {
+	uint8_t len;
+	bool is_cut; /* there was more */
+	char bytes[PARAM_TEXT_BYTES];
+};
+
+/* What is known of one parameter; the inputs that may hold it are read into it one after the other. */
+struct param {
+	struct span name; /* borrowed; lower case letters */
+	bool is_found;
+	bool is_unclear;
+	struct param_text value; /* the first one, decoded; a JSON literal or number as it stands */
+	struct span raw; /* borrowed from the input: the same as it stands there, without quotes */
+};
+
+#define PARAM(literal) ((struct param){.name = SPAN(literal)})
+
+/* A query, or an application/x-www-form-urlencoded body: split at '&' only, '+' is a space, a malformed % stands for itself. */
+void params_read_form(struct param *param, struct span form);
+
+/* The members of one JSON object (RFC 8259); a value that is an object or an array makes a param of that name unclear. */
+void params_read_json(struct param *param, struct span json);
+
+/*
+ * A multipart/form-data body (RFC 7578). `type_params` is what follows the media type in Content-Type. Unclear unless the
+ * body is nothing but delimiters, well-formed parts and the final delimiter.
+ */
+void params_read_multipart(struct param *param, struct span type_params, struct span body);
+
+/* A body of one of the three types; unclear when it is of another and not empty. */
+void params_read_body(struct param *param, struct span content_type, struct span body);
+
+/* Is the value known, and this one? */
+bool param_is(const struct param *param, struct span value);
+
+/* Takes one byte off the front of a text that is not empty, with %XX undone. */
+char param_take_byte(struct span *text);
+
+/*
+ * For the readers of the formats.
+ */
+static inline void param_text_push(struct param_text *text, char byte)
+{
+	if (text->len < PARAM_TEXT_BYTES) {
+		text->bytes[text->len++] = byte;
+	} else {
+		text->is_cut = true;
+	}
+}
+
+struct param_text param_text_of(struct span plain);
+
+enum param_match { PARAM_IS_OTHER, PARAM_IS_OURS, PARAM_IS_UNSURE };
+
+enum param_match param_match_name(const struct param *param, const struct param_text *name);
+
+/* Adds a value whose name matched so; a name that is another's adds nothing. */
+void param_add(struct param *param, enum param_match match, const struct param_text *value,
+	       struct span raw);
