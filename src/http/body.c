@@ -112,8 +112,8 @@ static void move_data(struct http_chunked *chunked, struct cursor *cursor)
 static enum err skip_trailer(struct http_chunked *chunked, struct cursor *cursor)
 {
 	bool is_name = chunked->state == TRAILER_NAME;
-	const char *stop = is_name ? scan_class(cursor->at, cursor->end, SCAN_TOKEN)
-				   : scan_value(cursor->at, cursor->end);
+	const char *stop =
+		is_name ? scan_token(cursor->at, cursor->end) : scan_value(cursor->at, cursor->end);
 	size_t bytes = (size_t)(stop - cursor->at);
 
 	cursor->at += bytes;
@@ -175,8 +175,11 @@ static enum err step(struct http_chunked *chunked, struct cursor *cursor)
 enum err http_chunked_decode(struct http_chunked *chunked, char *data, size_t len,
 			     size_t *ret_decoded, size_t *ret_taken)
 {
-	struct cursor cursor = {.at = data, .end = data + len, .out = data};
+	struct cursor cursor;
 
+	cursor.at = data;
+	cursor.end = data + len;
+	cursor.out = data;
 	while (cursor.at < cursor.end && !chunked->done) {
 		enum err err = step(chunked, &cursor);
 

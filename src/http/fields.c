@@ -100,10 +100,11 @@ static enum err read_known_field(struct http_head *head, enum http_kind kind,
 	}
 }
 
-enum err fields_read_line(struct http_head *head, enum http_kind kind, const char *line,
+/* *ret_next is where the next line begins, and left alone when this one is not whole yet. */
+static enum err read_line(struct http_head *head, enum http_kind kind, const char *line,
 			  const char *end, const char **ret_next)
 {
-	const char *colon = scan_class(line, end, SCAN_TOKEN);
+	const char *colon = scan_token(line, end);
 	const char *value;
 	const char *stop;
 	const char *last;
@@ -134,7 +135,7 @@ enum err fields_read_line(struct http_head *head, enum http_kind kind, const cha
 		.value_len = (uint32_t)(last - value),
 		.name_len = (uint16_t)(colon - line),
 		.id = (uint8_t)id,
-		.is_hop_by_hop = http_field_id_is_hop_by_hop(id),
+		.is_hop_by_hop = id != HTTP_FIELD_OTHER && http_field_id_is_hop_by_hop(id),
 	};
 	*ret_next = stop + 2;
 	return id == HTTP_FIELD_OTHER ? ERR_NONE : read_known_field(head, kind, field);
@@ -174,14 +175,15 @@ static enum err apply_connection(struct http_head *head)
 		struct span rest = http_field_value(head, field);
 		struct span option;
 
-		while (field->id == HTTP_FIELD_CONNECTION && scan_list_item(&rest, &option)) {
-			if (option_count++ == HTTP_FIELDS_MAX) {
-				return ERR_HEAD_TOO_LARGE;
-			}
+		if (field->id != HTTP_FIELD_CONNECTION) {
+			continue;
+		}
+		while (option_count <= HTTP_FIELDS_MAX && scan_list_item(&rest, &option)) {
 			apply_connection_option(head, option);
+			option_count++;
 		}
 	}
-	return ERR_NONE;
+	return option_count > HTTP_FIELDS_MAX ? ERR_HEAD_TOO_LARGE : ERR_NONE;
 }
 
 static bool has_seen(const struct http_head *head, enum http_field_id id)
@@ -189,7 +191,7 @@ static bool has_seen(const struct http_head *head, enum http_field_id id)
 	return (head->ids_seen >> id & 1) != 0;
 }
 
-enum err fields_finish(struct http_head *head, enum http_kind kind)
+static enum err finish(struct http_head *head, enum http_kind kind)
 {
 	if (kind == HTTP_REQUEST && head->version_minor != 0 && !has_seen(head, HTTP_FIELD_HOST)) {
 		return ERR_MISSING_HOST;
@@ -199,4 +201,27 @@ enum err fields_finish(struct http_head *head, enum http_kind kind)
 		return ERR_BAD_TRANSFER_ENCODING;
 	}
 	return has_seen(head, HTTP_FIELD_CONNECTION) ? apply_connection(head) : ERR_NONE;
+}
+
+enum err fields_read_lines(struct http_head *head, enum http_kind kind, uint32_t *line_at,
+			   const char *end)
+{
+	const char *line = head->base + *line_at;
+	enum err err = ERR_NONE;
+
+	while (err == ERR_NONE && line < end) {
+		const char *next = NULL;
+
+		if (*line == '\r' && end - line > 1 && line[1] == '\n') {
+			head->head_bytes = (size_t)(line - head->base) + 2;
+			return finish(head, kind);
+		}
+		err = read_line(head, kind, line, end, &next);
+		if (next == NULL) {
+			break;
+		}
+		line = next;
+	}
+	*line_at = (uint32_t)(line - head->base);
+	return err;
 }

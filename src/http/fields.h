@@ -1,5 +1,5 @@
 /*
- * Field lines: one at a time into a head, and what they say together at its end. Private to http/.
+ * Field lines into a head, and what they say together at its end. Private to http/.
  */
 #pragma once
 
@@ -8,12 +8,11 @@
 #include "http/head.h"
 #include "http/parser.h"
 
-/*
- * Reads the field line at `line`, within head->base and `end`. *ret_next is where the line after it begins, and left
- * alone when the line is not whole yet (also ERR_NONE). The errors are those of http/parser.h.
- */
-MUST_USE enum err fields_read_line(struct http_head *head, enum http_kind kind, const char *line,
-				   const char *end, const char **ret_next);
+#include <stdint.h>
 
-/* At the empty line: applies Connection and checks what only the whole head can tell. */
-MUST_USE enum err fields_finish(struct http_head *head, enum http_kind kind);
+/*
+ * Reads whole lines from head->base + *line_at on up to `end`, and moves *line_at behind them. At the empty line it sets
+ * head->head_bytes, applies Connection and checks what only the whole head can tell. The errors are those of http/parser.h.
+ */
+MUST_USE enum err fields_read_lines(struct http_head *head, enum http_kind kind, uint32_t *line_at,
+				    const char *end);

@@ -34,15 +34,32 @@ enum {
 		     1 << HTTP_FIELD_HTTP2_SETTINGS
 };
 
+static uint64_t lowered_word(const char *at)
+{
+	uint64_t word;
+
+	memcpy(&word, at, sizeof(word));
+	return word | UINT64_C(0x2020202020202020);
+}
+
 /* `lower` has letters, digits and "-" only: for these no other byte of a token differs in the bit 0x20 alone. */
 static bool is_lowered(const char *name, const char *lower, size_t len)
 {
-	for (size_t i = 0; i < len; i++) {
-		if ((name[i] | 0x20) != lower[i]) {
+	enum { WORD = sizeof(uint64_t) };
+	size_t at = 0;
+
+	for (; at + WORD <= len; at += WORD) {
+		if (lowered_word(name + at) != lowered_word(lower + at)) {
 			return false;
 		}
 	}
-	return true;
+	if (at > 0) {
+		return lowered_word(name + len - WORD) == lowered_word(lower + len - WORD);
+	}
+	while (at < len && (name[at] | 0x20) == lower[at]) {
+		at++;
+	}
+	return at == len;
 }
 
 enum http_field_id http_field_id_of(struct span name)

@@ -48,7 +48,7 @@ static enum err parse_method(struct http_parser *parser, struct http_head *head,
 			     size_t len)
 {
 	size_t end = MIN(len, parser->limits.head_bytes);
-	size_t at = (size_t)(scan_class(data + parser->scanned, data + end, SCAN_TOKEN) - data);
+	size_t at = (size_t)(scan_token(data + parser->scanned, data + end) - data);
 	enum err err;
 
 	if (at < end && data[at] == ' ' && at > parser->line_at) {
@@ -93,6 +93,10 @@ static enum err check_version(const char *at, const char *end)
 	static const char pattern[] = "HTTP/1.";
 	size_t there = MIN((size_t)(end - at), (size_t)VERSION_BYTES);
 
+	if (there == VERSION_BYTES && memcmp(at, pattern, sizeof(pattern) - 1) == 0 &&
+	    scan_is_digit(at[VERSION_BYTES - 1])) {
+		return ERR_NONE;
+	}
 	for (size_t i = 0; i < there; i++) {
 		bool is_name_over = i >= sizeof("HTTP/") - 1;
 
@@ -162,15 +166,14 @@ static enum err parse_request_line(struct http_parser *parser, struct http_head 
 /* " 200" at `at`: what is there of its STATUS_BYTES must be right. */
 static enum err check_status(const char *at, const char *end)
 {
+	static const char lowest[] = " 100";
+	static const char highest[] = " 599";
 	size_t there = MIN((size_t)(end - at), (size_t)STATUS_BYTES);
 
 	for (size_t i = 0; i < there; i++) {
-		if (i == 0 ? at[i] != ' ' : !scan_is_digit(at[i])) {
+		if (at[i] < lowest[i] || at[i] > highest[i]) {
 			return scan_fault(at + i, end, ERR_BAD_REQUEST_LINE);
 		}
-	}
-	if (there > 1 && (at[1] < '1' || at[1] > '5')) {
-		return ERR_BAD_REQUEST_LINE;
 	}
 	return ERR_NONE;
 }
@@ -220,31 +223,6 @@ static enum err parse_status_line(struct http_parser *parser, struct http_head *
 	return err;
 }
 
-/* Reads whole lines from parser->line_at on, and moves it behind them. */
-static enum err parse_lines(struct http_parser *parser, struct http_head *head, const char *data,
-			    size_t end)
-{
-	const char *line = data + parser->line_at;
-	enum err err = ERR_NONE;
-
-	while (err == ERR_NONE && (size_t)(line - data) < end) {
-		const char *next = NULL;
-
-		if (*line == '\r' && (size_t)(line - data) + 1 < end && line[1] == '\n') {
-			parser->state = HTTP_PARSE_DONE;
-			head->head_bytes = (size_t)(line - data) + 2;
-			return fields_finish(head, parser->kind);
-		}
-		err = fields_read_line(head, parser->kind, line, data + end, &next);
-		if (next == NULL) {
-			break;
-		}
-		line = next;
-	}
-	parser->line_at = (uint32_t)(line - data);
-	return err;
-}
-
 static enum err parse_fields(struct http_parser *parser, struct http_head *head, const char *data,
 			     size_t len)
 {
@@ -256,13 +234,17 @@ static enum err parse_fields(struct http_parser *parser, struct http_head *head,
 	/* A line that was looked at in part already is looked at again only once it is whole. */
 	if (!is_resumed || len >= limit ||
 	    memchr(data + parser->scanned, '\n', end - parser->scanned) != NULL) {
-		err = parse_lines(parser, head, data, end);
+		err = fields_read_lines(head, parser->kind, &parser->line_at, data + end);
 	}
 	parser->scanned = (uint32_t)end;
-	if (err == ERR_NONE && parser->state == HTTP_PARSE_FIELDS && len >= limit) {
-		return ERR_HEAD_TOO_LARGE;
+	if (err != ERR_NONE) {
+		return err;
 	}
-	return err;
+	if (head->head_bytes > 0) {
+		parser->state = HTTP_PARSE_DONE;
+		return ERR_NONE;
+	}
+	return len >= limit ? ERR_HEAD_TOO_LARGE : ERR_NONE;
 }
 
 enum err http_parse(struct http_parser *parser, struct http_head *head, const char *data,

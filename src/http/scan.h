@@ -47,6 +47,31 @@ static inline const char *scan_class(const char *at, const char *end, unsigned c
 	return at;
 }
 
+/* A method or a field name. Most are of letters, digits and "-" only, and are gone over in large steps. */
+static inline const char *scan_token(const char *at, const char *end)
+{
+#ifdef __SSE2__
+	for (; end - at >= 16; at += 16) {
+		__m128i bytes = _mm_loadu_si128((const void *)at);
+		__m128i letters =
+			_mm_sub_epi8(_mm_or_si128(bytes, _mm_set1_epi8(' ')), _mm_set1_epi8('a'));
+		__m128i digits = _mm_sub_epi8(bytes, _mm_set1_epi8('0'));
+		__m128i is_letter =
+			_mm_cmpeq_epi8(_mm_min_epu8(letters, _mm_set1_epi8(25)), letters);
+		__m128i is_digit = _mm_cmpeq_epi8(_mm_min_epu8(digits, _mm_set1_epi8(9)), digits);
+		__m128i is_dash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('-'));
+		__m128i is_plain = _mm_or_si128(is_letter, _mm_or_si128(is_digit, is_dash));
+		unsigned mask = (unsigned)_mm_movemask_epi8(is_plain);
+
+		if (mask != 0xffff) {
+			at += __builtin_ctz(~mask);
+			break;
+		}
+	}
+#endif
+	return scan_class(at, end, SCAN_TOKEN);
+}
+
 static inline const char *scan_blanks(const char *at, const char *end)
 {
 	while (at < end && scan_is_blank(*at)) {

@@ -1,6 +1,7 @@
 /* http/body.c: chunked bodies, whole and cut everywhere. */
 #include "http/body.h"
 #include "pieces.h"
+#include "samples.h"
 #include "suite.h"
 
 #include <stdio.h>
@@ -11,6 +12,8 @@ enum { LIMIT = 1000 };
 
 static void decode_all_ways(struct decode_outcome *outcome, struct span bytes, uint64_t limit)
 {
+	struct decode_outcome bytewise;
+
 	decode_in_pieces(outcome, bytes, limit, bytes.len, 1);
 	for (size_t first = 0; first <= bytes.len; first++) {
 		struct decode_outcome cut;
@@ -22,8 +25,6 @@ static void decode_all_ways(struct decode_outcome *outcome, struct span bytes, u
 			      (int)bytes.len, bytes.data);
 		decode_outcome_fini(&cut);
 	}
-	struct decode_outcome bytewise;
-
 	decode_in_pieces(&bytewise, bytes, limit, 1, 1);
 	ck_assert_ptr_null(decode_outcomes_differ(outcome, &bytewise));
 	decode_outcome_fini(&bytewise);
@@ -137,68 +138,76 @@ START_TEST(test_exactly_the_limit_is_allowed)
 END_TEST
 
 /* The error of a body of `prefix`, `filler` `count` times, `suffix`; in one piece and in pieces of 7. */
-static enum err decode_filled(const char *prefix, char filler, size_t count, const char *suffix)
+static enum err decode_filled(const char *prefix, const char *filler, size_t count,
+			      const char *suffix)
 {
-	size_t len = strlen(prefix) + count + strlen(suffix);
-	char *bytes = malloc(len + 1);
+	struct sample_text text = sample_build(prefix, filler, count, suffix);
 	struct decode_outcome outcome;
 	struct decode_outcome cut;
 
-	memset(stpcpy(bytes, prefix), filler, count);
-	strcpy(bytes + strlen(prefix) + count, suffix);
-	decode_in_pieces(&outcome, (struct span){bytes, len}, LIMIT, len, len);
-	decode_in_pieces(&cut, (struct span){bytes, len}, LIMIT, 7, 7);
+	decode_in_pieces(&outcome, sample_span(&text), LIMIT, text.len, text.len);
+	decode_in_pieces(&cut, sample_span(&text), LIMIT, 7, 7);
 	ck_assert_ptr_null(decode_outcomes_differ(&outcome, &cut));
 	ck_assert(outcome.err != ERR_NONE || outcome.done);
 	decode_outcome_fini(&cut);
 	decode_outcome_fini(&outcome);
-	free(bytes);
+	free(text.bytes);
 	return outcome.err;
 }
 
 START_TEST(test_extensions_and_trailers_are_bounded)
 {
-	ck_assert_int_eq(decode_filled("0;", 'x', 4096, "\r\n\r\n"), ERR_NONE);
-	ck_assert_int_eq(decode_filled("0;", 'x', 4097, "\r\n\r\n"), ERR_BAD_CHUNK);
-	ck_assert_int_eq(decode_filled("1;a\r\nb\r\n0;", 'x', 4095, "\r\n\r\n"), ERR_NONE);
-	ck_assert_int_eq(decode_filled("1;a\r\nb\r\n0;", 'x', 4096, "\r\n\r\n"), ERR_BAD_CHUNK);
-	ck_assert_int_eq(decode_filled("0\r\nx:", 'x', 8192 - 4, "\r\n\r\n"), ERR_NONE);
-	ck_assert_int_eq(decode_filled("0\r\nx:", 'x', 8192 - 3, "\r\n\r\n"), ERR_BAD_CHUNK);
-	ck_assert_int_eq(decode_filled("0\r\nx:y\r\n", 'x', 8192 - 8, ":\r\n\r\n"), ERR_NONE);
-	ck_assert_int_eq(decode_filled("0\r\nx:y\r\n", 'x', 8192 - 7, ":\r\n\r\n"), ERR_BAD_CHUNK);
+	ck_assert_int_eq(decode_filled("0;", "x", 4096, "\r\n\r\n"), ERR_NONE);
+	ck_assert_int_eq(decode_filled("0;", "x", 4097, "\r\n\r\n"), ERR_BAD_CHUNK);
+	ck_assert_int_eq(decode_filled("1;a\r\nb\r\n0;", "x", 4095, "\r\n\r\n"), ERR_NONE);
+	ck_assert_int_eq(decode_filled("1;a\r\nb\r\n0;", "x", 4096, "\r\n\r\n"), ERR_BAD_CHUNK);
+	ck_assert_int_eq(decode_filled("0\r\nx:", "x", 8192 - 4, "\r\n\r\n"), ERR_NONE);
+	ck_assert_int_eq(decode_filled("0\r\nx:", "x", 8192 - 3, "\r\n\r\n"), ERR_BAD_CHUNK);
+	ck_assert_int_eq(decode_filled("0\r\nx:y\r\n", "x", 8192 - 8, ":\r\n\r\n"), ERR_NONE);
+	ck_assert_int_eq(decode_filled("0\r\nx:y\r\n", "x", 8192 - 7, ":\r\n\r\n"), ERR_BAD_CHUNK);
 }
 END_TEST
 
+enum { SOURCE_BYTES = 5000, ENCODED_BYTES = SOURCE_BYTES * 8 };
+
+/* Encodes random bytes in chunks of up to `chunk_most` bytes; returns the encoded length. */
+static size_t encode_random(char source[SOURCE_BYTES], char encoded[ENCODED_BYTES],
+			    unsigned chunk_most)
+{
+	char *out = encoded;
+	size_t at = 0;
+
+	for (size_t i = 0; i < SOURCE_BYTES; i++) {
+		source[i] = (char)rand();
+	}
+	while (at < SOURCE_BYTES) {
+		size_t most = (unsigned)rand() % chunk_most + 1;
+		size_t piece = MIN(most, SOURCE_BYTES - at);
+
+		out += sprintf(out, "%zx\r\n", piece);
+		out = mempcpy(out, source + at, piece);
+		out = stpcpy(out, "\r\n");
+		at += piece;
+	}
+	out = stpcpy(out, "0\r\n\r\n");
+	return (size_t)(out - encoded);
+}
+
 START_TEST(test_random_chunkings_decode_to_their_source)
 {
-	enum { BODY = 5000, ROUNDS = 50 };
-	static char source[BODY];
-	static char encoded[BODY * 8];
+	static char source[SOURCE_BYTES];
+	static char encoded[ENCODED_BYTES];
 
 	srand(1);
-	for (int round = 0; round < ROUNDS; round++) {
-		size_t len = 0;
+	for (unsigned round = 0; round < 50; round++) {
+		size_t len = encode_random(source, encoded, 1u << round % 12);
 		struct decode_outcome outcome;
 
-		for (size_t at = 0; at < BODY;) {
-			size_t most = (size_t)(rand() % (1 << round % 12) + 1);
-			size_t piece = MIN(most, BODY - at);
-
-			for (size_t i = 0; i < piece; i++) {
-				source[at + i] = (char)rand();
-			}
-			len += (size_t)sprintf(encoded + len, "%zx\r\n", piece);
-			memcpy(encoded + len, source + at, piece);
-			memcpy(encoded + len + piece, "\r\n", 2);
-			len += piece + 2;
-			at += piece;
-		}
-		len += (size_t)sprintf(encoded + len, "0\r\n\r\n");
-		decode_in_pieces(&outcome, (struct span){encoded, len}, BODY, (size_t)rand() % len,
-				 (size_t)rand() % 4096 + 1);
+		decode_in_pieces(&outcome, (struct span){encoded, len}, SOURCE_BYTES,
+				 (unsigned)rand() % len, (unsigned)rand() % 4096 + 1);
 		ck_assert(outcome.err == ERR_NONE && outcome.done && outcome.taken == len);
 		ck_assert(span_is((struct span){outcome.body, outcome.body_len},
-				  (struct span){source, BODY}));
+				  (struct span){source, SOURCE_BYTES}));
 		decode_outcome_fini(&outcome);
 	}
 }

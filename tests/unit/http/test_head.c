@@ -58,26 +58,31 @@ START_TEST(test_names_have_ids_in_any_case)
 }
 END_TEST
 
-/* A letter replaced by any other token byte makes another name. */
-START_TEST(test_names_differ_in_every_byte)
+/* A byte replaced by any other that a token may hold makes another name. */
+static bool is_unique_at(const char *known, size_t at)
 {
 	static const char others[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz";
+	const int same = tolower((unsigned char)known[at]);
+	bool is_unique = true;
+	char name[32];
 
+	memcpy(name, known, strlen(known) + 1);
+	for (size_t i = 0; i < sizeof(others) - 1; i++) {
+		name[at] = others[i];
+		is_unique = is_unique && (others[i] == same ||
+					  http_field_id_of(span_of(name)) == HTTP_FIELD_OTHER);
+	}
+	return is_unique;
+}
+
+START_TEST(test_names_differ_in_every_byte)
+{
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		char name[32];
-
+		if (names[i].id == HTTP_FIELD_OTHER || names[i].id == HTTP_FIELD_PROXY) {
+			continue;
+		}
 		for (size_t at = 0; at < strlen(names[i].name); at++) {
-			for (size_t j = 0; j < sizeof(others) - 1; j++) {
-				strcpy(name, names[i].name);
-				name[at] = others[j];
-				if (names[i].id == HTTP_FIELD_OTHER ||
-				    names[i].id == HTTP_FIELD_PROXY ||
-				    others[j] == tolower((unsigned char)names[i].name[at])) {
-					continue;
-				}
-				ck_assert_msg(http_field_id_of(span_of(name)) == HTTP_FIELD_OTHER,
-					      "%s", name);
-			}
+			ck_assert_msg(is_unique_at(names[i].name, at), "%s", names[i].name);
 		}
 	}
 }

@@ -19,7 +19,7 @@ static void parse(enum http_kind kind, const char *bytes)
 
 static void check_request(const char *in, struct http_request_out *request, const char *expected)
 {
-	struct http_target target;
+	static struct http_target target;
 	size_t len;
 
 	parse(HTTP_REQUEST, in);
