@@ -1,0 +1,135 @@
+"""A machine that slept: nothing that was idle is lent afterwards, and what waits sees the time that passed."""
+import concurrent.futures
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+
+from daemon import Warmpool
+from replies import KEY, arrived, new_uniq, poll, submit
+
+SOURCE = pathlib.Path(__file__).resolve().parent / "preload_boottime.c"
+HOUR_S = 3600
+
+
+@pytest.fixture(scope="module")
+def shim(tmp_path_factory):
+    """The compiled library."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no cc here")
+    library = tmp_path_factory.mktemp("preload") / "boottime.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-Wall", "-o", str(library), str(SOURCE)], check=True)
+    return library
+
+
+class Sleeper:
+    """A daemon whose machine can be put to sleep."""
+
+    def __init__(self, sim, shim, directory, **options):
+        self._clock = directory / "boottime"
+        self._slept_s = 0
+        self.sleep(0)
+        self.wp = Warmpool(sim, secrets=[KEY], environment={
+            "LD_PRELOAD": str(shim), "PRELOAD_BOOTTIME_FILE": str(self._clock),
+            # A sanitizer's own library wants to be the first.
+            "ASAN_OPTIONS": "verify_asan_link_order=0"}, **options)
+
+    def sleep(self, seconds):
+        self._slept_s += seconds
+        unfinished = self._clock.with_suffix(".new")
+        unfinished.write_text(str(self._slept_s))
+        unfinished.rename(self._clock)
+
+
+@pytest.fixture
+def sleeper(sim, shim, tmp_path):
+    # Ages beyond the sleep: what retires the connections is the suspend, not an age.
+    made = Sleeper(sim, shim, tmp_path, **{
+        "pool.size": 25, "pool.min_idle": 10, "pool.idle_timeout": "1d", "pool.max_lifetime": "0"})
+    with made.wp:
+        yield made
+
+
+def numbers(sim):
+    return {connection["number"] for connection in sim.connections()}
+
+
+def test_after_a_suspend_nothing_that_was_idle_is_lent(sim, sleeper):
+    before = numbers(sim)
+    assert len(before) == 10
+    # Dead on the way, as a sleeping machine's connections are: whoever uses one loses the request.
+    for number in before:
+        sim.fault(action="rst", connection=number, times=-1)
+    sleeper.sleep(HOUR_S)
+    uniq = new_uniq()
+    assert submit(sleeper.wp, uniq).status_code == 200
+    assert arrived(sim, uniq) == 1
+    assert sim.requests(uniq=uniq)[0]["connection"] not in before
+    assert "retry=" not in sleeper.wp.access_lines()[-1]
+    assert "the machine was suspended" in sleeper.wp.log()
+    sim.wait(lambda _: not before & numbers(sim))
+    sim.wait(lambda counters: counters["connections"]["open"] == 10)
+
+
+def test_a_second_suspend_is_seen_too(sim, sleeper):
+    for _ in range(3):
+        before = numbers(sim)
+        sleeper.sleep(HOUR_S)
+        uniq = new_uniq()
+        assert submit(sleeper.wp, uniq).status_code == 200
+        assert sim.requests(uniq=uniq)[0]["connection"] not in before
+        sim.wait(lambda _: not before & numbers(sim))
+
+
+def test_a_short_nap_retires_nothing(sim, sleeper):
+    before = numbers(sim)
+    sleeper.sleep(1)
+    for _ in range(5):
+        assert poll(sleeper.wp, None).status_code == 200
+    assert before <= numbers(sim)
+    assert "suspended" not in sleeper.wp.log()
+
+
+def test_a_leased_connection_ends_when_given_back(sim, sleeper):
+    uniq, other = new_uniq(), new_uniq()
+    sim.fault(action="delay", ms=300, path="/in.php", times=1)
+    with concurrent.futures.ThreadPoolExecutor(1) as one:
+        # Its deadline has not passed: that of a solve is longer than the sleep.
+        slow = one.submit(submit, sleeper.wp, uniq)
+        sim.wait(lambda counters: counters["requests"]["total"] == 1)
+        sleeper.sleep(10)
+        assert submit(sleeper.wp, other).status_code == 200
+        assert slow.result().status_code == 200
+    number = sim.requests(uniq=uniq)[0]["connection"]
+    assert number != sim.requests(uniq=other)[0]["connection"]
+    sim.wait(lambda _: number not in numbers(sim))
+    assert (arrived(sim, uniq), arrived(sim, other)) == (1, 1)
+
+
+def test_the_sleep_counts_for_a_response_that_is_awaited(sim, sleeper):
+    # The script that waits has slept as well: after an hour its answer will not come any more.
+    uniq = new_uniq()
+    sim.fault(action="never", path="/in.php")
+    with concurrent.futures.ThreadPoolExecutor(1) as one:
+        waiting = one.submit(submit, sleeper.wp, uniq)
+        sim.wait(lambda counters: counters["requests"]["total"] == 1)
+        sleeper.sleep(HOUR_S)
+        assert poll(sleeper.wp, None).status_code == 200
+        assert waiting.result().status_code == 424
+    assert arrived(sim, uniq) == 1
+
+
+def test_ages_count_the_sleep(sim, shim, tmp_path):
+    # Too short for a suspend, but with it the idle timeout is over.
+    sleeper = Sleeper(sim, shim, tmp_path, **{"pool.size": 1, "pool.min_idle": 1, "pool.idle_timeout": "1400ms"})
+    with sleeper.wp as wp:
+        assert poll(wp, None).status_code == 200
+        before = numbers(sim)
+        sim.wait(lambda _: sim.connections()[0]["idle_s"] > 0.5)
+        assert numbers(sim) == before
+        sleeper.sleep(1)
+        assert poll(wp, None).status_code == 200
+        assert not before & {request["connection"] for request in sim.requests(last=1)}
+        assert "suspended" not in wp.log()
