@@ -4,6 +4,7 @@
 #include "http/fields.h"
 #include "http/scan.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* Positions in a head are 32 bits wide; a sum of both limits stays below that. */
@@ -252,6 +253,7 @@ enum err http_parse(struct http_parser *parser, struct http_head *head, const ch
 {
 	enum err err = ERR_NONE;
 
+	assert(len >= parser->scanned);
 	if (parser->scanned == 0) {
 		memset(head, 0, offsetof(struct http_head, fields));
 	}

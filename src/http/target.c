@@ -44,11 +44,16 @@ static bool is_port(struct span port)
 
 bool http_split_authority(struct span authority, struct span *ret_host, struct span *ret_port)
 {
-	const char *end = authority.data + authority.len;
 	struct span host;
 	struct span port = {"", 0};
-	const char *stop = read_host(authority.data, end, &host);
+	const char *end;
+	const char *stop;
 
+	if (authority.len == 0) {
+		return false;
+	}
+	end = authority.data + authority.len;
+	stop = read_host(authority.data, end, &host);
 	if (stop == NULL || (stop < end && *stop != ':')) {
 		return false;
 	}

@@ -62,7 +62,7 @@ END_TEST
 static bool is_unique_at(const char *known, size_t at)
 {
 	static const char others[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz";
-	const int same = tolower((unsigned char)known[at]);
+	const int same = known[at] | 0x20; /* in lower case */
 	bool is_unique = true;
 	char name[32];
 

@@ -254,6 +254,20 @@ START_TEST(test_head_and_target_have_limits_of_their_own)
 }
 END_TEST
 
+START_TEST(test_what_follows_the_head_does_not_count)
+{
+	static struct parse_outcome outcome;
+	struct sample_text text = sample_build(GET HOST CRLF, GET HOST CRLF, 100, "");
+
+	parse_in_pieces(&outcome, HTTP_REQUEST, (struct http_limits){100, 10}, sample_span(&text),
+			text.len, 1);
+	ck_assert_int_eq(outcome.err, ERR_NONE);
+	ck_assert_int_eq(outcome.state, HTTP_PARSE_DONE);
+	ck_assert_uint_eq(outcome.head.head_bytes, sizeof(GET HOST CRLF) - 1);
+	free(text.bytes);
+}
+END_TEST
+
 START_TEST(test_faults_within_the_limits_win_over_them)
 {
 	enum http_parse_state state;
@@ -369,6 +383,6 @@ END_TEST
 SUITE_MAIN("http/parser", test_requests_are_accepted, test_bad_request_lines, test_bad_versions,
 	   test_a_wrong_start_is_an_error_at_once, test_responses_are_accepted, test_bad_responses,
 	   test_a_request_is_taken_apart, test_head_and_target_have_limits_of_their_own,
-	   test_faults_within_the_limits_win_over_them, test_the_work_is_linear,
-	   test_the_method_is_known_when_the_rest_is_wrong, test_how_a_response_ends,
-	   test_how_a_request_ends)
+	   test_what_follows_the_head_does_not_count, test_faults_within_the_limits_win_over_them,
+	   test_the_work_is_linear, test_the_method_is_known_when_the_rest_is_wrong,
+	   test_how_a_response_ends, test_how_a_request_ends)
