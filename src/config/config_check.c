@@ -306,15 +306,15 @@ static void check_pool(struct check *check)
 {
 	const struct config *config = check->config;
 
-	if (config->pool_min_idle > config->pool_size) {
-		/* Said where the reader can find one of the two. */
-		const enum option_id id = config->origins[OPTION_ID_pool_min_idle] != NULL
-						  ? OPTION_ID_pool_min_idle
-						  : OPTION_ID_pool_size;
-
-		config_warning(check->problems, at(check, id),
-			       "pool.min_idle (%" PRIu64
-			       ") is more than pool.size; treated as %" PRIu64,
+	if (config->pool_min_idle > config->pool_size &&
+	    config->origins[OPTION_ID_pool_min_idle] != NULL) {
+		config_warning(check->problems, at(check, OPTION_ID_pool_min_idle),
+			       "%" PRIu64 " is more than pool.size; treated as %" PRIu64,
+			       config->pool_min_idle, config->pool_size);
+	} else if (config->pool_min_idle > config->pool_size) {
+		config_warning(check->problems, at(check, OPTION_ID_pool_size),
+			       "is less than pool.min_idle (%" PRIu64
+			       "), which is treated as %" PRIu64,
 			       config->pool_min_idle, config->pool_size);
 	}
 	if (config->pool_size < POOL_SIZE_FOR_SOLVE) {

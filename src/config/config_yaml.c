@@ -60,6 +60,8 @@ static struct span line_of(struct span text, size_t line)
 	return (struct span){begin, (size_t)((newline != NULL ? newline : end) - begin)};
 }
 
+static const char quotes_hint[] = "an IPv6 address needs quotes: \"[::1]:8080\", \"::1/128\"";
+
 /* The two slips that this file's users make, told from the line that libyaml stumbled at. */
 static const char *syntax_hint(struct span line)
 {
@@ -69,13 +71,12 @@ static const char *syntax_hint(struct span line)
 		blanks++;
 	}
 	if (blanks < line.len && line.data[blanks] == '\t') {
-		return "; indent with blanks, not tabs";
+		return "indent with blanks, not tabs";
 	}
-	if (memmem(line.data, line.len, "]:", 2) != NULL &&
-	    memchr(line.data, '"', line.len) == NULL && memchr(line.data, '\'', line.len) == NULL) {
-		return "; an address in brackets needs quotes: \"[::1]:8080\"";
+	if (memchr(line.data, '"', line.len) != NULL || memchr(line.data, '\'', line.len) != NULL) {
+		return "";
 	}
-	return "";
+	return memmem(line.data, line.len, "::", 2) != NULL ? quotes_hint : "";
 }
 
 static void problem_syntax(struct reader *reader)
@@ -90,10 +91,11 @@ static void problem_syntax(struct reader *reader)
 	if (parser->error == YAML_MEMORY_ERROR) {
 		abort();
 	}
-	config_problem(reader->problems, at_line(reader, line + 1), "not valid YAML: %s%s%s%s",
+	config_problem(reader->problems, at_line(reader, line + 1), "not valid YAML: %s%s%s%s%s",
 		       parser->context != NULL ? parser->context : "",
 		       parser->context != NULL ? ", " : "",
-		       parser->problem != NULL ? parser->problem : "unreadable", hint);
+		       parser->problem != NULL ? parser->problem : "unreadable",
+		       hint[0] != '\0' ? "; " : "", hint);
 }
 
 /* Moves to the next event. After the end, a syntax error or too many problems there is only YAML_NO_EVENT. */
@@ -238,14 +240,14 @@ static bool read_item(struct reader *reader, const struct option *option, struct
 {
 	const yaml_event_t *event = &reader->event;
 	size_t line = event->start_mark.line + 1;
+	char what[128];
 
 	if (!is_plain_node(reader)) {
 		return false;
 	}
 	if (event->type != YAML_SCALAR_EVENT || is_null(event)) {
-		problem_at_key(
-			reader, option->key, line,
-			"an item must be a plain text; an address in brackets needs quotes: \"[::1]:8080\"");
+		snprintf(what, sizeof(what), "an item must be a plain text; %s", quotes_hint);
+		problem_at_key(reader, option->key, line, what);
 		return false;
 	}
 	if (memchr(event->data.scalar.value, '\0', event->data.scalar.length) != NULL) {

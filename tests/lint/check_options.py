@@ -118,11 +118,14 @@ def check(root, program):
     declared = DECLARED.findall((root / "src/config/options.def").read_text())
     docs = read_docs((root / "docs/configuration.md").read_text())
     conf = read_conf((root / "conf/warmpool.yaml").read_text())
-    return list(compare(read_options(output), declared, docs, conf))
+    yield from compare(read_options(output), declared, docs, conf)
+    # The example is as good as the defaults it holds: no error, no warning.
+    example = subprocess.run([program, "check", "-c", root / "conf/warmpool.yaml"], capture_output=True, text=True, timeout=30)
+    yield from example.stderr.splitlines()
 
 
 def main():
-    faults = self_test() if sys.argv[1:] == ["--self-test"] else check(pathlib.Path(sys.argv[1]), sys.argv[2])
+    faults = self_test() if sys.argv[1:] == ["--self-test"] else list(check(pathlib.Path(sys.argv[1]), sys.argv[2]))
     print("\n".join(faults) or "ok")
     return 1 if faults else 0
 
