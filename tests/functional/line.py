@@ -27,7 +27,7 @@ class Connection:
     def __init__(self, near, port, turned):
         self.near = near
         self.far = socket.create_connection(("127.0.0.1", port))
-        self.peer_port = near.getpeername()[1]
+        self.ports = near.getpeername()[1], near.getsockname()[1]   # the daemon's and ours
         self.to_far_max = None       # bytes that may still go to the simulator; None: any number
         self.passed_far = 0
         self.near_ended = self.far_ended = False
@@ -53,7 +53,7 @@ class Connection:
         with open("/proc/net/tcp", encoding="ascii") as table:
             for row in list(table)[1:]:
                 fields = row.split()
-                if int(fields[1].rpartition(":")[2], 16) == self.peer_port:
+                if tuple(int(field.rpartition(":")[2], 16) for field in fields[1:3]) == self.ports:
                     return int(fields[4].partition(":")[0], 16)
         return 0
 
