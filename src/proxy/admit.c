@@ -32,7 +32,8 @@ static enum err check_absolute(const struct exchange *exchange)
 	if (port.len > 0 && !str_read_u64(port, &number)) {
 		return ERR_BAD_TARGET;
 	}
-	return number == exchange->client->local_port && access_allows_host(proxy->access, host)
+	return number == exchange->client->local_port &&
+			       access_allows_host(proxy->access, target->authority)
 		       ? ERR_NONE
 		       : ERR_OTHER_SITE;
 }
@@ -40,6 +41,7 @@ static enum err check_absolute(const struct exchange *exchange)
 static enum err check_host(const struct exchange *exchange)
 {
 	const struct http_field *field = http_head_find(&exchange->request, HTTP_FIELD_HOST);
+	struct span value;
 	struct span host;
 	struct span port;
 
@@ -50,11 +52,13 @@ static enum err check_host(const struct exchange *exchange)
 	if (field == NULL) {
 		return ERR_NONE; /* HTTP/1.0; the parser refuses it in 1.1 */
 	}
-	if (!http_split_authority(http_field_value(&exchange->request, field), &host, &port)) {
+	value = http_field_value(&exchange->request, field);
+	if (!http_split_authority(value, &host, &port)) {
 		return ERR_BAD_HOST;
 	}
+	/* With its brackets: an IPv6 address without them reads as a host and a port. */
 	return is_upstream_name(exchange->proxy, host) ||
-			       access_allows_host(exchange->proxy->access, host)
+			       access_allows_host(exchange->proxy->access, value)
 		       ? ERR_NONE
 		       : ERR_WRONG_HOST;
 }
