@@ -50,7 +50,8 @@ quietly() {
   local verb=$1
   shift
   as_root env DEBIAN_FRONTEND=noninteractive apt-get "$verb" ${1:+--yes --no-install-recommends} \
-    -qq -o Dpkg::Use-Pty=0 "$@" < /dev/null > "$log" 2>&1
+    -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=120 \
+    -o Acquire::Retries=3 "$@" < /dev/null > "$log" 2>&1
 }
 
 main() {
