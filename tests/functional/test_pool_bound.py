@@ -1,0 +1,41 @@
+"""The bound is hard: however many clients, the server never sees more than pool.size connections."""
+import pytest
+
+import load
+from daemon import Warmpool
+from simctl import Simulator
+
+
+def _check(sim, result, expected, size):
+    assert result.errors == []
+    assert result.answered == expected
+    assert set(result.statuses) == {200}
+    counters = sim.counters()
+    assert counters["connections"]["max_open"] <= size
+    assert counters["violations"] == []
+    assert counters["internal_errors"] == []
+
+
+def test_1000_clients_share_25_connections():
+    options = {"limits.clients": 1100, "queue.timeout": "60s"}
+    with Simulator(delay_ms=5) as sim, Warmpool(sim, **options) as wp:
+        _check(sim, load.run(wp, clients=1000, requests=3), 3000, 25)
+        assert sim.counters()["connections"]["max_open"] > 4
+
+
+@pytest.mark.parametrize("turnover", [{"max_requests": 3}, {"connection_close": True}])
+def test_the_bound_holds_while_connections_turn_over(turnover):
+    with Simulator(**turnover) as sim, Warmpool(sim, **{"pool.size": 5, "queue.timeout": "60s"}) as wp:
+        _check(sim, load.run(wp, clients=50, requests=10), 500, 5)
+
+
+def test_the_bound_holds_while_we_turn_connections_over(sim):
+    options = {"pool.size": 5, "pool.max_requests": 3, "queue.timeout": "60s"}
+    with Warmpool(sim, **options) as wp:
+        _check(sim, load.run(wp, clients=50, requests=10), 500, 5)
+
+
+def test_one_connection_serves_all(sim):
+    with Warmpool(sim, **{"pool.size": 1, "queue.timeout": "60s"}) as wp:
+        _check(sim, load.run(wp, clients=40, requests=5), 200, 1)
+        assert sim.counters()["connections"]["total"] == 1

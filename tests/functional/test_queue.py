@@ -1,0 +1,58 @@
+"""Waiting for a connection: timeout, overflow, hang-up."""
+import threading
+
+import requests
+
+from daemon import Warmpool, read_response
+
+
+def _occupy(wp, sim, uniq="busy"):
+    """Holds the pool's only connection until the simulator's fault is lifted."""
+    sock = wp.connect(30)
+    sock.sendall(f"GET /echo?{uniq} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    sim.wait(lambda counters: counters["requests"]["by_path"].get("GET /echo", 0) >= 1)
+    return sock
+
+
+def test_a_queue_timeout_says_so(sim):
+    with Warmpool(sim, **{"pool.size": 1, "queue.timeout": "200ms"}) as wp:
+        sim.fault(path="/echo", action="delay", ms=1500)
+        with _occupy(wp, sim) as busy:
+            answer = requests.get(wp.url + "/res.php?action=get&id=1&json=1")
+            assert answer.status_code == 503
+            assert answer.json() == {"status": 0, "request": "ERROR_QUEUE_TIMEOUT"}
+            assert "connection_limit_reached" in answer.headers["Proxy-Status"]
+            assert int(answer.headers["Retry-After"]) >= 1
+            assert read_response(busy)[0] == 200
+
+
+def test_an_overflow_is_refused_at_once(sim):
+    with Warmpool(sim, **{"pool.size": 1, "queue.size": 2}) as wp:
+        sim.fault(path="/echo", action="delay", ms=1500)
+        with _occupy(wp, sim) as busy:
+            answers = []
+            threads = [threading.Thread(target=lambda: answers.append(
+                requests.get(wp.url + "/res.php?key=k&action=getbalance"))) for _ in range(3)]
+            for thread in threads:
+                thread.start()
+            wp.wait_log("error=QUEUE_FULL")
+            assert read_response(busy)[0] == 200
+            for thread in threads:
+                thread.join()
+        assert sorted(answer.status_code for answer in answers) == [200, 200, 503]
+        refused = next(answer for answer in answers if answer.status_code == 503)
+        assert refused.text == "ERROR_QUEUE_FULL"
+        assert "Retry-After" in refused.headers
+
+
+def test_who_hangs_up_while_queued_is_not_sent(sim):
+    with Warmpool(sim, **{"pool.size": 1}) as wp:
+        sim.fault(path="/echo", action="delay", ms=1000)
+        with _occupy(wp, sim) as busy:
+            for _ in range(5):
+                with wp.connect() as gone:
+                    gone.sendall(b"GET /in.php?key=k&uniq=gone HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            wp.wait_log("(?s)(QUEUE_LEFT.*){5}")
+            assert read_response(busy)[0] == 200
+        assert requests.get(wp.url + "/res.php?key=k&action=getbalance").status_code == 200
+        assert sim.submits()["by_uniq"] == {}
