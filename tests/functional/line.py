@@ -10,13 +10,16 @@ end sees them (a socket filter drops them), so they are not acknowledged and no 
 what that end sends, a FIN too, still arrives.
 """
 import ctypes
+import fcntl
 import select
 import socket
 import struct
+import termios
 import threading
 import time
 
 _SO_ATTACH_FILTER = 26
+_SO_MEMINFO = 55
 _DROP_ALL = struct.pack("HBBI", 6, 0, 0, 0)   # BPF_RET, 0 bytes
 _STEP_S = 0.002
 
@@ -27,7 +30,6 @@ class Connection:
     def __init__(self, near, port, turned):
         self.near = near
         self.far = socket.create_connection(("127.0.0.1", port))
-        self.ports = near.getpeername()[1], near.getsockname()[1]   # the daemon's and ours
         self.to_far_max = None       # bytes that may still go to the simulator; None: any number
         self.passed_far = 0
         self.near_ended = self.far_ended = False
@@ -38,24 +40,31 @@ class Connection:
 
     def go_deaf(self):
         """From now on nothing that the daemon sends arrives, nor is acknowledged."""
+        # What is on its way to the daemon first: if its acknowledgement got lost, our FIN would wait for it.
+        self.turned()
+        self._wait(lambda: _asked(self.near, termios.TIOCOUTQ) == 0, "bytes to the daemon are not acknowledged")
         code = ctypes.create_string_buffer(_DROP_ALL)
         self.near.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER,
                              struct.pack("HxxxxxxP", 1, ctypes.addressof(code)))
 
-    def wait_unacknowledged(self, least=1, timeout=5):
-        """Until the daemon has handed so many bytes to its kernel that nobody acknowledged."""
-        deadline = time.monotonic() + timeout
-        while self.unacknowledged() < least:
-            assert time.monotonic() < deadline, f"{self.unacknowledged()} bytes are unacknowledged, not {least}"
-            time.sleep(_STEP_S)
+    def wait_lost(self):
+        """After go_deaf(): until something that the daemon sent got lost."""
+        self._wait(lambda: self._drops() > 0, "the daemon has sent nothing")
 
-    def unacknowledged(self):
-        with open("/proc/net/tcp", encoding="ascii") as table:
-            for row in list(table)[1:]:
-                fields = row.split()
-                if tuple(int(field.rpartition(":")[2], 16) for field in fields[1:3]) == self.ports:
-                    return int(fields[4].partition(":")[0], 16)
-        return 0
+    def wait_stuck(self, least=32 << 10):
+        """After cut_after(): until so many bytes of the daemon's lie unread."""
+        self._wait(lambda: self.to_far_max == 0 and _asked(self.near, termios.FIONREAD) >= least,
+                   f"fewer than {least} bytes lie unread")
+
+    def _drops(self):
+        return struct.unpack("9I", self.near.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 36))[8]
+
+    @staticmethod
+    def _wait(condition, otherwise, timeout=5):
+        deadline = time.monotonic() + timeout
+        while not condition():
+            assert time.monotonic() < deadline, otherwise
+            time.sleep(_STEP_S)
 
     def fin(self):
         """To the daemon, without a close_notify; the socket lives on."""
@@ -123,6 +132,10 @@ class Connection:
     def close(self):
         self.near.close()
         self.far.close()
+
+
+def _asked(sock, request):
+    return struct.unpack("i", fcntl.ioctl(sock, request, bytes(4)))[0]
 
 
 class Line:

@@ -14,7 +14,7 @@ from replies import KEY, arrived, ask, assert_error, assert_unknown, new_uniq, p
 from simctl import Simulator
 
 RESPONSE_LIMIT = 256 << 10
-RESPONSE_MS = 400
+RESPONSE_MS = 1000
 
 ENDED = ("CONNECTION_ENDED", 502, "connection_terminated", True)
 BROKE_OFF = ("RESPONSE_INCOMPLETE", 502, "http_response_incomplete", True)
@@ -184,7 +184,7 @@ def test_a_response_just_at_the_limit(bench, rule):
 @pytest.mark.parametrize("rule", [
     {"action": "drip", "chunk": 7, "interval_ms": 1},
     {"action": "drip", "chunk": 1, "interval_ms": 0.1},
-    {"action": "delay", "ms": RESPONSE_MS / 2},
+    {"action": "delay", "ms": RESPONSE_MS / 5},
     {"action": "chunked", "size": 1},
     {"action": "chunked", "size": 3, "extension": ";a=b", "trailers": [["X-Checksum", "1"]]},
     {"action": "until_close", "how": "fin"},
@@ -312,7 +312,7 @@ def test_the_answer_to_a_timeout_comes_in_time(bench):
     bench.sim.fault(action="never", path="/in.php")
     began = time.monotonic()
     assert_unknown(submit(bench.wp, new_uniq()), "connection_read_timeout")
-    assert RESPONSE_MS / 1000 <= time.monotonic() - began < RESPONSE_MS / 1000 + 0.5
+    assert RESPONSE_MS / 1000 <= time.monotonic() - began < RESPONSE_MS / 1000 + 1
 
 
 def test_a_solve_has_a_timeout_of_its_own(sim):
@@ -323,7 +323,7 @@ def test_a_solve_has_a_timeout_of_its_own(sim):
         late = new_uniq()
         began = time.monotonic()
         assert_unknown(ask(wp, "/solve.php", late, solve_ms=60_000, is_json=True), "connection_read_timeout", True)
-        assert 0.6 < time.monotonic() - began < 1.5
+        assert 0.6 < time.monotonic() - began < 3
         assert (arrived(sim, held), arrived(sim, late)) == (1, 1)
 
 
@@ -418,7 +418,7 @@ def test_an_open_breaker_answers_at_once(sim):
         response = submit(wp, None, is_json=True)
         assert_error(response, 503, "BREAKER_OPEN", "destination_unavailable", is_json=True)
         assert "CONNECT_REFUSED" in response.headers["Proxy-Status"]
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 1
         sim.accept()
         wp.wait_log("the upstream is reachable again")
         assert submit(wp, None).status_code == 200
