@@ -129,12 +129,23 @@ static bool may_be_ours(const struct param *param, char first)
 	       is_blank(first);
 }
 
+/* Nearly all spell a name as it is; what is escaped is decoded first. */
+static enum param_match match_form_name(const struct param *param, struct span raw)
+{
+	struct param_text name;
+
+	if (span_is(raw, param->name)) {
+		return PARAM_IS_OURS;
+	}
+	name = decode_form_text(raw);
+	return param_match_name(param, &name);
+}
+
 static void read_form_field(struct param *param, struct span field)
 {
 	const char *equals = memchr(field.data, '=', field.len);
 	size_t name_len = equals != NULL ? (size_t)(equals - field.data) : field.len;
-	struct param_text name = decode_form_text((struct span){field.data, name_len});
-	enum param_match match = param_match_name(param, &name);
+	enum param_match match = match_form_name(param, (struct span){field.data, name_len});
 	struct span raw = {0};
 	struct param_text value;
 
