@@ -119,13 +119,13 @@ static bool is_private_name(struct span name)
 	return false;
 }
 
-bool access_allows_host(const struct access *access, struct span host)
+bool access_allows_host(const struct access *access, struct span authority)
 {
 	struct span name;
 	struct span port;
 	struct addr literal;
 
-	if (!http_split_authority(host, &name, &port)) {
+	if (!http_split_authority(authority, &name, &port)) {
 		return false;
 	}
 	if (addr_parse_ip(name, 0, &literal)) {

@@ -28,7 +28,7 @@ bool access_allows_peer(const struct access *access, const struct addr *peer);
  * access.hosts, and names that public DNS cannot hold: single-label ones, and those under .localhost .local .lan .internal
  * .home.arpa. Compared without ASCII case and without a final dot; any port. Empty is refused.
  */
-bool access_allows_host(const struct access *access, struct span host);
+bool access_allows_host(const struct access *access, struct span authority);
 
 /*
  * The label in Basic credentials with an empty password ("Basic " base64 of "NAME:"): fills `out` (at most 63 bytes and a NUL, of

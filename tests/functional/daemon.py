@@ -27,6 +27,7 @@ class Warmpool:
                  upstream="https://localhost:{port}", drain_s=2, **options):
         self._log = tempfile.NamedTemporaryFile("w+", prefix="warmpool-log-", errors="replace")
         self.secrets = list(secrets)
+        self._is_told = self._is_stopped = False
         settings = {"listen": listen, "shutdown.drain_timeout": f"{drain_s}s", "admin.listen": "off"}
         if sim is not None:
             settings["upstream.url"] = upstream.format(port=sim.port)
@@ -84,10 +85,18 @@ class Warmpool:
         text = pathlib.Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
         return sum(int(m) for m in re.findall(r"Private_\w+:\s+(\d+) kB", text))
 
-    def stop(self, expect=0, timeout=30):
-        """SIGTERM, then checks the exit status and the log."""
-        if self.process.poll() is None:
+    def terminate(self):
+        """SIGTERM, once."""
+        if self.process.poll() is None and not self._is_told:
+            self._is_told = True
             self.process.send_signal(signal.SIGTERM)
+
+    def stop(self, expect=0, timeout=30):
+        """SIGTERM (unless terminate() was called), then checks the exit status and the log; once."""
+        if self._is_stopped:
+            return self.log()
+        self._is_stopped = True
+        self.terminate()
         try:
             status = self.process.wait(timeout)
         except subprocess.TimeoutExpired:

@@ -1,0 +1,55 @@
+"""SIGTERM: what is in flight is finished, what comes is told to come no more, the end is clean."""
+import signal
+
+from daemon import Warmpool, read_response
+
+
+def _hold(wp, sim, ms=800):
+    sim.fault(path="/echo", action="delay", ms=ms)
+    sock = wp.connect(30)
+    sock.sendall(b"GET /echo?held HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    sim.wait(lambda counters: counters["requests"]["by_path"].get("GET /echo", 0) >= 1)
+    return sock
+
+
+def test_what_is_in_flight_is_answered(sim, wp):
+    with _hold(wp, sim) as sock:
+        wp.terminate()
+        status, headers, _, _ = read_response(sock)
+        assert status == 200
+        assert headers["connection"] == "close"
+    wp.stop()
+
+
+def test_an_idle_client_is_closed(sim, wp):
+    with wp.connect() as sock:
+        sock.sendall(b"GET /res.php?key=k&action=getbalance HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert read_response(sock)[0] == 200
+        wp.terminate()
+        assert sock.recv(1) == b""
+    wp.stop()
+
+
+def test_past_the_drain_timeout_all_are_answered(sim):
+    with Warmpool(sim, drain_s=0, **{"pool.size": 1}) as wp:
+        with _hold(wp, sim, ms=20000) as held, wp.connect() as queued:
+            queued.sendall(b"GET /in.php?key=k&uniq=q HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            with wp.connect() as probe:
+                probe.sendall(b"GET /in.php?key=k&uniq=r HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                # Answered in turn: when the last is refused, the first was queued.
+                wp.terminate()
+                assert read_response(probe)[0] == 503
+            assert read_response(queued)[0] == 503
+            assert read_response(held)[0] == 504
+        wp.stop()
+        assert sim.submits()["by_uniq"] == {}
+
+
+def test_a_second_signal_ends_at_once(sim):
+    with Warmpool(sim, drain_s=60) as wp:
+        with _hold(wp, sim, ms=20000):
+            wp.terminate()
+            wp.wait_log("finishing 1 requests")
+            wp.process.send_signal(signal.SIGTERM)
+            assert wp.process.wait(5) == 1
+        wp.stop(expect=1)
