@@ -58,10 +58,12 @@ struct worker {
 static bool on_accept(void *owner, int fd, const struct addr *peer)
 {
 	struct door *door = owner;
+	struct proxy *proxy = &door->worker->proxy;
 	uint16_t port = addr_is_local(&door->listener.addr) ? 0 : addr_port(&door->listener.addr);
 
-	client_new(&door->worker->proxy, fd, peer, port);
-	return true;
+	client_new(proxy, fd, peer, port);
+	/* may_accept() closes an idle client for the next: only once the loop has said that one waits. */
+	return proxy_client_count(proxy) < proxy->config->limits_clients;
 }
 
 static bool may_accept(void *owner)
