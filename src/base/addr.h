@@ -3,15 +3,15 @@
  */
 #pragma once
 
+#include "base/macros.h"
+#include "base/span.h"
+
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <netinet/in.h>
-
-#include "base/macros.h"
-#include "base/span.h"
 
 enum { ADDR_TEXT_BYTES = 128 };
 
@@ -46,7 +46,7 @@ char *addr_write_ip(const struct addr *addr, char out[ADDR_TEXT_BYTES]);
 
 bool addr_is_equal(const struct addr *a, const struct addr *b); /* port included */
 bool addr_is_loopback(const struct addr *addr); /* v4-mapped ones too; a unix address is none */
-bool addr_is_local(const struct addr *addr); /* a unix address */
+bool addr_is_local(const struct addr *addr);    /* a unix address */
 uint16_t addr_port(const struct addr *addr);
 void addr_set_port(struct addr *addr, uint16_t port);
 

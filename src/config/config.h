@@ -6,13 +6,13 @@
  */
 #pragma once
 
+#include "base/macros.h"
+#include "base/span.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-
-#include "base/macros.h"
-#include "base/span.h"
 
 /* The index of an option in config_options[]: OPTION_ID_pool_size. */
 enum option_id {
@@ -118,14 +118,15 @@ MUST_USE bool config_nearest_section(const char *name, char ret_section[CONFIG_S
  * Sets one option from its text (lists take commas). `where` is "FILE:LINE", "--set KEY" or NULL, and becomes the option's
  * origin. On a fault adds a problem that names the option, what is wrong and what is allowed, and leaves the field alone.
  */
-void config_set(struct config *config, struct config_problems *problems, const char *where, const char *key,
-		const char *text);
+void config_set(struct config *config, struct config_problems *problems, const char *where,
+		const char *key, const char *text);
 /* The same for a list whose items are already apart (YAML sequences). */
-void config_set_list(struct config *config, struct config_problems *problems, const char *where, const char *key,
-		     const char *const *items, size_t count);
+void config_set_list(struct config *config, struct config_problems *problems, const char *where,
+		     const char *key, const char *const *items, size_t count);
 
 /* Writes an option's present value as its text form ("64KiB", "auto", "a, b"). Returns `out`. */
-char *config_value_text(const struct config *config, const struct option *option, char *out, size_t out_bytes);
+char *config_value_text(const struct config *config, const struct option *option, char *out,
+			size_t out_bytes);
 
 /* What an option may be set to, for people: "1 to 10000", "auto, or 1s to 1d", "true or false". Returns `out`. */
 enum { CONFIG_ALLOWED_BYTES = 128 };

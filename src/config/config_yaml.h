@@ -10,13 +10,14 @@
  */
 #pragma once
 
-#include <stddef.h>
-
 #include "base/span.h"
 #include "config/config.h"
+
+#include <stddef.h>
 
 /* Reads `path` into `config`; adds problems, also when the file cannot be opened (with errno's text). */
 void config_yaml_load(struct config *config, struct config_problems *problems, const char *path);
 
 /* The same from memory; `name` stands for the file in problems. For tests and fuzzing. */
-void config_yaml_parse(struct config *config, struct config_problems *problems, const char *name, struct span text);
+void config_yaml_parse(struct config *config, struct config_problems *problems, const char *name,
+		       struct span text);
