@@ -28,6 +28,20 @@ static const char *check_field(const struct http_head *head, const struct http_f
 	return NULL;
 }
 
+/* The questions that others ask of a head. */
+static const char *check_answers(const struct http_head *head)
+{
+	const struct http_field *keep_alive = http_head_find(head, HTTP_FIELD_KEEP_ALIVE);
+
+	if (head->has_close && http_head_is_persistent(head)) {
+		return "persistent in spite of close";
+	}
+	if (keep_alive == NULL && http_head_keep_alive_seconds(head) != 0) {
+		return "seconds out of nothing";
+	}
+	return http_head_keep_alive_seconds(head) > UINT32_MAX ? "too many seconds" : NULL;
+}
+
 /* The head's lines follow one another and end at its end. */
 static const char *check_lines(const struct http_head *head)
 {
@@ -71,6 +85,7 @@ static void check_within(enum http_kind kind, struct span bytes, struct http_lim
 	}
 	if (whole.err == ERR_NONE && whole.state == HTTP_PARSE_DONE) {
 		fuzz_expect_none(check_lines(&whole.head));
+		fuzz_expect_none(check_answers(&whole.head));
 		fuzz_expect_none(kind == HTTP_REQUEST ? roundtrip_request(&whole.head)
 						      : roundtrip_response(&whole.head));
 	}
