@@ -44,3 +44,24 @@ def test_an_idle_close_is_quiet(sim, how):
         for _ in range(10):
             assert requests.get(wp.url + "/res.php?key=k&action=getbalance").status_code == 200
         assert " warning " not in wp.log()
+
+
+def test_stray_bytes_on_an_idle_connection_end_it_quietly(sim):
+    with Warmpool(sim, **{"pool.min_idle": 1, "pool.size": 1}) as wp:
+        sim.fault(path="/echo", action="extra", data="HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong", delay_ms=100)
+        first = requests.get(wp.url + "/echo?first").json()
+        # Nobody asks anything meanwhile: the bytes alone end it, and a spare takes its place.
+        sim.wait(lambda counters: counters["connections"]["total"] == 2 and counters["connections"]["open"] == 1)
+        second = requests.get(wp.url + "/echo?second").json()
+        assert second["target"] == "/echo?second"
+        assert second["connection"] != first["connection"]
+        assert " warning " not in wp.log()
+
+
+def test_our_own_idle_timeout_replaces_a_connection_before_the_server_does(sim):
+    with Warmpool(sim, **{"pool.min_idle": 1, "pool.size": 1, "pool.idle_timeout": "1s"}) as wp:
+        first = requests.get(wp.url + "/echo?first").json()
+        sim.wait(lambda counters: counters["connections"]["total"] >= 2)
+        second = requests.get(wp.url + "/echo?second").json()
+        assert second["connection"] > first["connection"]
+        assert sim.counters()["connections"]["max_open"] == 1

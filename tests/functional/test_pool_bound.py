@@ -1,5 +1,8 @@
 """The bound is hard: however many clients, the server never sees more than pool.size connections."""
+import time
+
 import pytest
+import requests
 
 import load
 from daemon import Warmpool
@@ -39,3 +42,33 @@ def test_one_connection_serves_all(sim):
     with Warmpool(sim, **{"pool.size": 1, "queue.timeout": "60s"}) as wp:
         _check(sim, load.run(wp, clients=40, requests=5), 200, 1)
         assert sim.counters()["connections"]["total"] == 1
+
+
+def _connections_of(wp, count):
+    """On which connections so many requests, one after another, arrived."""
+    return [requests.get(wp.url + f"/echo?{number}", timeout=10).json()["connection"] for number in range(count)]
+
+
+def test_the_most_recently_used_is_lent_first(sim):
+    with Warmpool(sim, **{"pool.min_idle": 4}) as wp:
+        load.run(wp, clients=4, requests=5)
+        assert len(set(_connections_of(wp, 20))) == 1
+
+
+def test_max_requests_is_exact(sim):
+    with Warmpool(sim, **{"pool.size": 1, "pool.max_requests": 3}) as wp:
+        used = _connections_of(wp, 9)
+        assert [used.count(number) for number in sorted(set(used))] == [3, 3, 3]
+        assert sim.counters()["connections"]["max_open"] == 1
+
+
+def test_max_lifetime_replaces_used_connections_without_an_error(sim):
+    with Warmpool(sim, **{"pool.size": 2, "pool.min_idle": 1, "pool.max_lifetime": "500ms"}) as wp:
+        deadline = time.monotonic() + 9
+        used = set()
+        while len(used) < 4 and time.monotonic() < deadline:
+            answer = requests.get(wp.url + "/echo?x", timeout=10)
+            assert answer.status_code == 200
+            used.add(answer.json()["connection"])
+        assert len(used) >= 4
+        assert sim.counters()["connections"]["max_open"] <= 2
