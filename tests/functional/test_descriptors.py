@@ -47,9 +47,10 @@ def test_accepting_pauses_and_goes_on(sim, wp):
 
 def test_connecting_backs_off_and_goes_on(sim):
     with Warmpool(sim, **{"pool.min_idle": 0, "queue.timeout": "500ms"}) as wp:
+        before_it = wp.descriptors()
         client = wp.connect()
-        in_use = wp.descriptors() + 1
-        _limit(wp, in_use)
+        sim.wait(lambda _counters: wp.descriptors() > before_it)  # accepted
+        _limit(wp, 3)  # the lowest number that may be given is in use: none is left, however they are numbered
         before = _cpu_seconds(wp.process.pid)
         client.sendall(REQUEST)
         status, headers, body, _ = read_response(client)
