@@ -6,12 +6,12 @@
  */
 #pragma once
 
+#include "base/err.h"
+#include "base/macros.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include "base/err.h"
-#include "base/macros.h"
 
 /* Private to body.c but for `done` and `decoded_bytes`. */
 struct http_chunked {
@@ -32,5 +32,5 @@ void http_chunked_init(struct http_chunked *chunked, uint64_t limit_bytes);
  * *ret_taken bytes of the input were read (all of them unless done). ERR_BAD_CHUNK, or ERR_BODY_TOO_LARGE past the limit
  * (already when a chunk's size announces it).
  */
-MUST_USE enum err http_chunked_decode(struct http_chunked *chunked, char *data, size_t len, size_t *ret_decoded,
-				      size_t *ret_taken);
+MUST_USE enum err http_chunked_decode(struct http_chunked *chunked, char *data, size_t len,
+				      size_t *ret_decoded, size_t *ret_taken);

@@ -6,11 +6,11 @@
  */
 #pragma once
 
+#include "base/span.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include "base/span.h"
 
 enum { HTTP_FIELDS_MAX = 128 };
 
@@ -40,7 +40,7 @@ struct http_field {
 	uint32_t value_at;
 	uint32_t value_len; /* without white space around it */
 	uint16_t name_len;
-	uint8_t id; /* enum http_field_id */
+	uint8_t id;         /* enum http_field_id */
 	bool is_hop_by_hop; /* not to be forwarded: by its name, or named in Connection */
 };
 
@@ -50,26 +50,26 @@ struct http_span {
 };
 
 struct http_head {
-	const char *base; /* borrowed: the head's first byte */
+	const char *base;  /* borrowed: the head's first byte */
 	size_t head_bytes; /* up to and with the empty line */
 
 	/* Request line */
 	struct http_span method;
 	struct http_span target; /* as received: origin-form, absolute-form, "*" or authority */
 	/* Status line */
-	unsigned status; /* 100 to 599 */
+	unsigned status;         /* 100 to 599 */
 	struct http_span reason; /* len 0 when empty or missing */
 
 	unsigned version_minor; /* 0 or 1: HTTP/1.0 or 1.1 (and later 1.x) */
 	unsigned field_count;
 	bool has_content_length;
 	bool is_chunked;
-	bool has_close; /* Connection: close */
+	bool has_close;      /* Connection: close */
 	bool has_keep_alive; /* Connection: keep-alive */
 	bool has_expect; /* any Expect but a 100-continue in HTTP/1.0 (ignored, RFC 9110 section 10.1.1) */
-	bool expects_continue; /* Expect: 100-continue, nothing else */
+	bool expects_continue;   /* Expect: 100-continue, nothing else */
 	uint64_t content_length; /* at most INT64_MAX */
-	uint32_t ids_seen; /* bit n: a field with id n is there */
+	uint32_t ids_seen;       /* bit n: a field with id n is there */
 	struct http_field fields[HTTP_FIELDS_MAX];
 };
 
@@ -78,12 +78,14 @@ static inline struct span http_head_span(const struct http_head *head, struct ht
 	return (struct span){head->base + span.at, span.len};
 }
 
-static inline struct span http_field_name(const struct http_head *head, const struct http_field *field)
+static inline struct span http_field_name(const struct http_head *head,
+					  const struct http_field *field)
 {
 	return (struct span){head->base + field->name_at, field->name_len};
 }
 
-static inline struct span http_field_value(const struct http_head *head, const struct http_field *field)
+static inline struct span http_field_value(const struct http_head *head,
+					   const struct http_field *field)
 {
 	return (struct span){head->base + field->value_at, field->value_len};
 }

@@ -24,14 +24,14 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "base/err.h"
 #include "base/macros.h"
 #include "base/span.h"
 #include "http/head.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 struct http_limits {
 	size_t head_bytes; /* without the target */
@@ -62,7 +62,8 @@ void http_parser_init(struct http_parser *parser, enum http_kind kind, struct ht
  * Returns ERR_NONE, and parser->state tells whether the head is complete; head->base is set to data, head->head_bytes to where
  * the body begins. On an error the head may be half filled; `method` and `version_minor` are valid when they were read.
  */
-MUST_USE enum err http_parse(struct http_parser *parser, struct http_head *head, const char *data, size_t len);
+MUST_USE enum err http_parse(struct http_parser *parser, struct http_head *head, const char *data,
+			     size_t len);
 
 /*
  * How a body ends, from the head and for a response from the request's method (RFC 9112 section 6.3). A response to HEAD,
@@ -77,18 +78,26 @@ enum http_framing http_request_framing(const struct http_head *request);
  * A Host value or an authority: a name of [A-Za-z0-9._~-], an IPv4 address or an IPv6 address in brackets, and an optional
  * port. The host comes without brackets; the port has len 0 when there is none. False when malformed or empty.
  */
-MUST_USE bool http_split_authority(struct span authority, struct span *ret_host, struct span *ret_port);
+MUST_USE bool http_split_authority(struct span authority, struct span *ret_host,
+				   struct span *ret_port);
 
-enum http_target_form { HTTP_TARGET_ORIGIN, HTTP_TARGET_ABSOLUTE, HTTP_TARGET_ASTERISK, HTTP_TARGET_AUTHORITY, HTTP_TARGET_BAD };
+enum http_target_form {
+	HTTP_TARGET_ORIGIN,
+	HTTP_TARGET_ABSOLUTE,
+	HTTP_TARGET_ASTERISK,
+	HTTP_TARGET_AUTHORITY,
+	HTTP_TARGET_BAD
+};
 
 struct http_target {
 	enum http_target_form form;
-	struct span scheme; /* absolute only */
+	struct span scheme;    /* absolute only */
 	struct span authority; /* absolute and authority-form */
-	struct span origin; /* "/path?query" to send on, byte for byte; "*"; empty or "?query" with needs_slash */
-	struct span path; /* without the query; "/" with needs_slash */
+	struct span
+		origin; /* "/path?query" to send on, byte for byte; "*"; empty or "?query" with needs_slash */
+	struct span path;  /* without the query; "/" with needs_slash */
 	struct span query; /* without "?"; len 0 when none */
-	bool needs_slash; /* the absolute URL had no path: send "/" and then origin */
+	bool needs_slash;  /* the absolute URL had no path: send "/" and then origin */
 };
 
 /*

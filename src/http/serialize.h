@@ -7,19 +7,19 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "base/span.h"
 #include "http/head.h"
 #include "http/parser.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 struct http_request_out {
 	const struct http_head *head;
 	const struct http_target *target;
 	struct span host; /* of the upstream, with a port that is not the default one */
-	bool has_body; /* then Content-Length is written, also when it is 0 */
+	bool has_body;    /* then Content-Length is written, also when it is 0 */
 	uint64_t body_bytes;
 	bool drop_authorization;
 };
@@ -36,7 +36,8 @@ struct http_response_out {
 	bool writes_length; /* Content-Length: body_bytes is written */
 	uint64_t body_bytes;
 	bool keeps_length; /* HEAD and 304: the received Content-Length passes unchanged */
-	enum http_connection_note note; /* towards the client: "Connection: close", "Connection: keep-alive" (1.0), nothing */
+	enum http_connection_note
+		note; /* towards the client: "Connection: close", "Connection: keep-alive" (1.0), nothing */
 };
 
 size_t http_response_out_bytes(const struct http_response_out *response);
