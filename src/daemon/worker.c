@@ -19,6 +19,7 @@
 #include <event2/event_struct.h>
 
 #include <errno.h>
+#include <ifaddrs.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -193,13 +194,42 @@ static void on_warm_timer(void *owner)
 
 /* --- the upstream's addresses --- */
 
+/* Is this address, without its port, one of this machine's? */
+static bool is_own_address(const struct addr *addr)
+{
+	struct ifaddrs *interfaces;
+	bool found = addr_is_loopback(addr);
+
+	if (found || getifaddrs(&interfaces) != 0) {
+		return found;
+	}
+	for (const struct ifaddrs *it = interfaces; it != NULL && !found; it = it->ifa_next) {
+		struct addr own = {.len = addr->len};
+
+		if (it->ifa_addr != NULL && it->ifa_addr->sa_family == addr->sa.any.sa_family) {
+			memcpy(&own.sa, it->ifa_addr, addr->len);
+			addr_set_port(&own, addr_port(addr));
+			found = addr_is_equal(&own, addr);
+		}
+	}
+	freeifaddrs(interfaces);
+	return found;
+}
+
 /* A hosts-file entry that sends the API's name to ourselves would make us call ourselves for ever. */
 static bool is_own_listener(const struct worker *worker, const struct addr *addr)
 {
 	for (size_t i = 0; i < worker->door_count; i++) {
 		const struct addr *own = &worker->doors[i].listener.addr;
+		struct addr everywhere = {.len = own->len};
 
-		if (addr_is_equal(own, addr)) {
+		if (addr_is_local(own) || addr_port(own) != addr_port(addr)) {
+			continue;
+		}
+		everywhere.sa.any.sa_family = own->sa.any.sa_family;
+		addr_set_port(&everywhere, addr_port(own));
+		if (addr_is_equal(own, addr) ||
+		    (addr_is_equal(own, &everywhere) && is_own_address(addr))) {
 			return true;
 		}
 	}
@@ -336,6 +366,7 @@ static void set_up_pool(struct worker *worker)
 	worker->proxy.pool = &worker->pool;
 	worker->proxy.upstream_host = worker->url.host;
 	worker->proxy.upstream_authority = worker->url.authority;
+	worker->proxy.upstream_port = worker->url.port;
 	worker->proxy.on_room = on_room;
 	worker->proxy.owner = worker;
 	proxy_init(&worker->proxy, worker->base, &worker->clock, worker->log, worker->config);

@@ -360,6 +360,11 @@ struct io stream_read(struct stream *stream, void *data, size_t cap)
 	return stream->ssl != NULL ? read_tls(stream, data, cap) : read_plain(stream, data, cap);
 }
 
+struct io stream_discard(struct stream *stream, void *data, size_t cap)
+{
+	return read_plain(stream, data, cap);
+}
+
 bool stream_has_pending(const struct stream *stream)
 {
 	return stream->ssl != NULL && SSL_has_pending(stream->ssl) == 1;

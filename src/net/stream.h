@@ -114,6 +114,11 @@ void stream_shutdown_write(struct stream *stream);
 struct io stream_read(struct stream *stream, void *data, size_t cap);
 bool stream_has_pending(const struct stream *stream);
 
+/*
+ * Reads past TLS, for a connection of which only the end is of interest any more: IO_END is the FIN, not a close_notify.
+ */
+struct io stream_discard(struct stream *stream, void *data, size_t cap);
+
 /* Pauses and resumes on_readable. Resuming a TLS stream with pending bytes calls on_readable in this loop turn. */
 void stream_set_reading(struct stream *stream, bool on);
 

@@ -105,9 +105,10 @@ static void finish(struct conn *conn)
 	struct h1 *h1 = &conn->h1;
 	struct transfer *transfer = h1->transfer;
 	struct http_head *head = transfer->response_head;
-	uint64_t hint_s = http_head_keep_alive_seconds(head);
+	uint64_t hint_s;
 
 	head->base = transfer->response.data;
+	hint_s = http_head_keep_alive_seconds(head);
 	transfer->response_body =
 		(struct span){transfer->response.data + h1->body_at, h1->body_bytes};
 	if (!http_head_is_persistent(head) || h1->sent_bytes < request_bytes(transfer)) {

@@ -36,8 +36,12 @@ void conn_move(struct conn *conn, enum conn_state state)
 	assert((allowed[conn->state] & 1u << state) != 0);
 	list_remove(&conn->node);
 	conn->state = state;
-	/* Most recently used first: what is lent next is what was used last. */
-	list_push_front(&conn->pool->conns[state], &conn->node);
+	/* Most recently used first: what is lent next is what was used last, a new spare comes last. */
+	if (state == CONN_IDLE && conn->requests == 0) {
+		list_push_back(&conn->pool->conns[state], &conn->node);
+	} else {
+		list_push_front(&conn->pool->conns[state], &conn->node);
+	}
 }
 
 const char *conn_refuse_lending(const struct conn *conn, const struct conn_rules *rules,
@@ -215,11 +219,8 @@ static void drain(struct conn *conn)
 	char bytes[DRAIN_BYTES];
 	struct io io;
 
-	do {
-		io = stream_read(&conn->stream, bytes, sizeof(bytes));
-	} while (io.status == IO_OK && stream_has_pending(&conn->stream));
-	/* A close_notify alone is not the end: the FIN is. */
-	if (io.status == IO_FAILED || (io.status == IO_END && conn->stream.ended_by_fin)) {
+	io = stream_discard(&conn->stream, bytes, sizeof(bytes));
+	if (io.status == IO_FAILED || io.status == IO_END) {
 		become_dead(conn);
 		pool_changed(conn->pool);
 	}

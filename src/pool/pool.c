@@ -11,7 +11,6 @@
 
 enum {
 	IDLE_TIMEOUT_ASSUMED_MS = 50000,
-	IDLE_TIMEOUT_LEAST_MS = 2000,
 	HINT_MARGIN_MS = 2000,
 	CHECK_AFTER_MS = 100, /* a connection idle this long is looked at before it is lent */
 	CONNS_KEPT = 64,
@@ -149,8 +148,8 @@ void pool_learn_hint(struct pool *pool, uint64_t seconds)
 {
 	uint64_t hint_ms = seconds * 1000;
 
-	hint_ms = hint_ms > HINT_MARGIN_MS + IDLE_TIMEOUT_LEAST_MS ? hint_ms - HINT_MARGIN_MS
-								   : IDLE_TIMEOUT_LEAST_MS;
+	/* Of a short one, half: the floor must stay below what the server allows. */
+	hint_ms = hint_ms > 2 * HINT_MARGIN_MS ? hint_ms - HINT_MARGIN_MS : hint_ms / 2;
 	if (hint_ms != pool->hint_idle_ms) {
 		log_write(pool->log, LOG_INFO, "pool",
 			  "the server says Keep-Alive: timeout=%" PRIu64, seconds);
@@ -171,8 +170,8 @@ static void handle_suspend(struct pool *pool)
 	}
 }
 
-/* The newest idle connection that may be lent to someone who wants one ready after `fresh_after`. */
-static struct conn *find_idle(struct pool *pool, uint64_t fresh_after)
+/* The idle connection that was used last of those that may be lent to this waiter. */
+static struct conn *find_idle(struct pool *pool, const struct waiter *waiter)
 {
 	const struct conn_rules rules = {.safe_idle_ms = pool_safe_idle_ms(pool),
 					 .max_requests = pool->settings.max_requests};
@@ -186,10 +185,12 @@ static struct conn *find_idle(struct pool *pool, uint64_t fresh_after)
 			conn_end(conn, CONN_END_IN_PEACE, ERR_NONE, reason);
 			continue;
 		}
-		if (conn->ready_serial <= fresh_after) {
+		if (conn->ready_serial <= waiter->fresh_after) {
 			continue;
 		}
-		if (now_ms - conn->idle_since_ms >= CHECK_AFTER_MS &&
+		/* A poll is repeated if need be: a look is worth its price only after a rest. */
+		if ((waiter->class != QUEUE_POLL ||
+		     now_ms - conn->idle_since_ms >= CHECK_AFTER_MS) &&
 		    !stream_is_quiet(&conn->stream)) {
 			/* Tickets, stray bytes or an end: the codec reads what it is. */
 			conn->codec->on_readable(conn);
@@ -202,16 +203,16 @@ static struct conn *find_idle(struct pool *pool, uint64_t fresh_after)
 	return NULL;
 }
 
-static struct conn *find_slot(struct pool *pool, uint64_t fresh_after)
+static struct conn *find_slot(struct pool *pool, const struct waiter *waiter)
 {
 	list_foreach (node, &pool->open_slots) {
 		struct conn *conn = list_entry(node, struct conn, open_node);
 
-		if (conn->ready_serial > fresh_after) {
+		if (conn->ready_serial > waiter->fresh_after) {
 			return conn;
 		}
 	}
-	return find_idle(pool, fresh_after);
+	return find_idle(pool, waiter);
 }
 
 /* Why a request cannot be served at all now, or ERR_NONE. */
@@ -297,14 +298,15 @@ struct conn *pool_acquire(struct pool *pool, struct waiter *waiter, enum err *re
 	pool->last_request_ms = pool->clock->now_ms;
 	handle_suspend(pool);
 	if (may_pass(pool, waiter)) {
-		conn = find_slot(pool, waiter->fresh_after);
+		conn = find_slot(pool, waiter);
 	}
 	if (conn != NULL) {
 		lend(conn, waiter);
 		return conn;
 	}
 	*ret_err = unreachable(pool);
-	if (*ret_err == ERR_NONE && waiter->fresh_after == 0 && pool_queue_is_full(pool)) {
+	if (*ret_err == ERR_NONE && waiter->fresh_after == 0 &&
+	    queue_count(&pool->queue) >= pool->settings.queue_size) {
 		*ret_err = ERR_QUEUE_FULL;
 	}
 	if (*ret_err == ERR_NONE) {
@@ -345,7 +347,7 @@ static bool serve_urgent(struct pool *pool)
 		return false;
 	}
 	waiter = list_entry(node, struct waiter, node);
-	conn = find_slot(pool, waiter->fresh_after);
+	conn = find_slot(pool, waiter);
 	if (conn == NULL) {
 		return false;
 	}
@@ -358,13 +360,18 @@ static bool serve_urgent(struct pool *pool)
 static bool serve_queue(struct pool *pool)
 {
 	bool solves_allowed = may_lend_solve(pool);
-	struct conn *conn =
-		queue_has_next(&pool->queue, solves_allowed) ? find_slot(pool, 0) : NULL;
+	struct list_node *node = queue_peek(&pool->queue, solves_allowed);
+	struct conn *conn;
 
+	if (node == NULL) {
+		return false;
+	}
+	conn = find_slot(pool, list_entry(node, struct waiter, node));
 	if (conn == NULL) {
 		return false;
 	}
-	serve(conn, list_entry(queue_pop(&pool->queue, solves_allowed), struct waiter, node));
+	queue_pop(&pool->queue, solves_allowed);
+	serve(conn, list_entry(node, struct waiter, node));
 	return true;
 }
 

@@ -53,25 +53,44 @@ bool queue_has_next(const struct queue *queue, bool solves_allowed)
 }
 
 /* Whose turn is it? QUEUE_CLASSES: nobody's. */
-static enum queue_class next_class(struct queue *queue, bool solves_allowed)
+static enum queue_class next_class(const struct queue *queue, bool solves_allowed)
 {
 	bool has_work = queue->counts[QUEUE_WORK] > 0;
 	bool has_solve = solves_allowed && queue->counts[QUEUE_SOLVE] > 0;
 
-	if (!has_work && !has_solve) {
-		queue->polls_in_a_row = 0;
-		return queue->counts[QUEUE_POLL] > 0 ? QUEUE_POLL : QUEUE_CLASSES;
-	}
-	if (queue->counts[QUEUE_POLL] > 0 && queue->polls_in_a_row < QUEUE_POLLS_IN_A_ROW) {
-		queue->polls_in_a_row++;
+	if (queue->counts[QUEUE_POLL] > 0 &&
+	    (queue->polls_in_a_row < QUEUE_POLLS_IN_A_ROW || (!has_work && !has_solve))) {
 		return QUEUE_POLL;
 	}
-	queue->polls_in_a_row = 0;
 	if (has_work && has_solve) {
-		queue->is_solve_turn = !queue->is_solve_turn;
 		return queue->is_solve_turn ? QUEUE_SOLVE : QUEUE_WORK;
 	}
-	return has_work ? QUEUE_WORK : QUEUE_SOLVE;
+	if (has_work) {
+		return QUEUE_WORK;
+	}
+	return has_solve ? QUEUE_SOLVE : QUEUE_CLASSES;
+}
+
+/* One of this class was served while others may have waited. */
+static void count_turn(struct queue *queue, enum queue_class class)
+{
+	if (class == QUEUE_POLL) {
+		bool others_wait = queue->counts[QUEUE_WORK] + queue->counts[QUEUE_SOLVE] > 0;
+
+		queue->polls_in_a_row = others_wait ? queue->polls_in_a_row + 1 : 0;
+		return;
+	}
+	queue->polls_in_a_row = 0;
+	queue->is_solve_turn = class == QUEUE_WORK;
+}
+
+struct list_node *queue_peek(const struct queue *queue, bool solves_allowed)
+{
+	enum queue_class class = next_class(queue, solves_allowed);
+	struct list_node *first = class != QUEUE_CLASSES ? list_first(&queue->lanes[class]) : NULL;
+
+	return first != NULL ? list_first(&list_entry(first, struct queue_flow, node)->waiters)
+			     : NULL;
 }
 
 struct list_node *queue_pop(struct queue *queue, bool solves_allowed)
@@ -88,6 +107,7 @@ struct list_node *queue_pop(struct queue *queue, bool solves_allowed)
 	flow = list_entry(first, struct queue_flow, node);
 	node = list_pop_front(&flow->waiters);
 	queue->counts[class]--;
+	count_turn(queue, class);
 	if (!list_is_empty(&flow->waiters)) {
 		list_push_back(lane, &flow->node);
 	}

@@ -36,6 +36,9 @@ void queue_push(struct queue *queue, struct tenant *tenant, enum queue_class cla
 void queue_remove(struct queue *queue, struct tenant *tenant, enum queue_class class,
 		  struct list_node *node);
 
+/* The next to be served, still in the queue; NULL when nobody may be served. */
+struct list_node *queue_peek(const struct queue *queue, bool solves_allowed);
+
 /* The next to be served, off the queue; NULL when nobody may be served. */
 struct list_node *queue_pop(struct queue *queue, bool solves_allowed);
 

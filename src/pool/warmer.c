@@ -33,12 +33,15 @@ static uint64_t resume_ms(const struct warmer *warmer, const struct warmer_view 
 }
 
 /* Without regard to back-off. */
-static uint64_t missing(const struct warmer_view *view)
+static uint64_t missing(const struct warmer *warmer, const struct warmer_view *view)
 {
 	uint64_t room = view->size > view->bound ? view->size - view->bound : 0;
 	uint64_t usual = view->waiting + MIN(view->min_idle, view->size);
 	uint64_t wanted = view->urgent + (usual > view->idle ? usual - view->idle : 0);
 
+	if (warmer_is_open(warmer) && view->bound == 0) {
+		wanted = MAX(wanted, 1); /* the probe: nobody waits while the breaker is open */
+	}
 	return wanted > view->connecting ? MIN(wanted - view->connecting, room) : 0;
 }
 
@@ -57,12 +60,12 @@ uint64_t warmer_wanted(const struct warmer *warmer, const struct warmer_view *vi
 	if (view->connecting >= at_a_time) {
 		return 0;
 	}
-	return MIN(missing(view), at_a_time - view->connecting);
+	return MIN(missing(warmer, view), at_a_time - view->connecting);
 }
 
 uint64_t warmer_wake_ms(const struct warmer *warmer, const struct warmer_view *view)
 {
-	return missing(view) > 0 && warmer->failures > 0 && view->connecting == 0
+	return missing(warmer, view) > 0 && warmer->failures > 0 && view->connecting == 0
 		       ? resume_ms(warmer, view)
 		       : UINT64_MAX;
 }

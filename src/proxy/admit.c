@@ -26,11 +26,14 @@ static enum err check_absolute(const struct exchange *exchange)
 	if (!http_split_authority(target->authority, &host, &port)) {
 		return ERR_BAD_TARGET;
 	}
-	if (is_upstream_name(proxy, host)) {
-		return ERR_NONE;
-	}
 	if (port.len > 0 && !str_read_u64(port, &number)) {
 		return ERR_BAD_TARGET;
+	}
+	/* A script that only sets http_proxy says http: and means the API; another port is another site. */
+	if (is_upstream_name(proxy, host)) {
+		return number == 80 || number == 443 || number == proxy->upstream_port
+			       ? ERR_NONE
+			       : ERR_OTHER_SITE;
 	}
 	return number == exchange->client->local_port &&
 			       access_allows_host(proxy->access, target->authority)

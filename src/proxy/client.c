@@ -68,7 +68,11 @@ bool client_keeps_alive(const struct client *client)
 {
 	const struct exchange *exchange = client->exchange;
 
-	return !client->proxy->is_draining && !client->has_read_end && exchange->is_request_whole &&
+	/* After a half-close, what it had sent before is still served. */
+	if (client->has_read_end && client->ahead.len_bytes == 0) {
+		return false;
+	}
+	return !client->proxy->is_draining && exchange->is_request_whole &&
 	       http_head_is_persistent(&exchange->request);
 }
 
@@ -82,7 +86,7 @@ static void read_end(struct client *client)
 		exchange_client_ended(client->exchange);
 		break;
 	case CLIENT_REPLYING:
-		client->closes_after_reply = true;
+		client->closes_after_reply |= client->ahead.len_bytes == 0;
 		break;
 	case CLIENT_IDLE:
 	case CLIENT_HEAD:
@@ -147,6 +151,7 @@ static void on_readable(void *owner)
 	struct client *client = owner;
 	struct buffer *in;
 	struct io io;
+	size_t room;
 
 	if (client->phase == CLIENT_LINGERING) {
 		drain(client);
@@ -156,7 +161,11 @@ static void on_readable(void *owner)
 	if (in == NULL) {
 		return;
 	}
-	io = stream_read(&client->stream, in->data + in->len_bytes, buffer_room_bytes(in));
+	room = buffer_room_bytes(in);
+	if (in == &client->ahead) {
+		room = MIN(room, AHEAD_BYTES - in->len_bytes);
+	}
+	io = stream_read(&client->stream, in->data + in->len_bytes, room);
 	switch (io.status) {
 	case IO_OK:
 		in->len_bytes += io.bytes;
@@ -201,9 +210,11 @@ static void go_idle(struct client *client)
 
 	client_move(client, CLIENT_IDLE);
 	client_set_deadline(client, client->proxy->is_draining ? DRAIN_IDLE_MS : idle_ms);
-	stream_set_reading(&client->stream, true);
+	stream_set_reading(&client->stream, !client->has_read_end);
 	client_advance(client);
-	if (client->phase == CLIENT_IDLE) {
+	if (client->has_read_end && client->phase <= CLIENT_BODY) {
+		client_close(client); /* the rest of this request will never come */
+	} else if (client->phase == CLIENT_IDLE) {
 		tell_room(client->proxy);
 	}
 }
@@ -216,6 +227,7 @@ static void reply_is_written(struct client *client)
 		exchange->has_client_left = true;
 	}
 	exchange_finish(exchange);
+	client->was_answered = true;
 	if (!client->closes_after_reply) {
 		go_idle(client);
 	} else if (client->lingers && !client->has_read_end) {
@@ -259,7 +271,7 @@ void client_reply(struct client *client, struct span head, struct span body, boo
 {
 	client->reply_head = head;
 	client->reply_body = body;
-	client->closes_after_reply = closes || client->has_read_end;
+	client->closes_after_reply = closes;
 	client->lingers = !client->exchange->is_request_whole || client->ahead.len_bytes > 0;
 	client_move(client, CLIENT_REPLYING);
 	timer_set(&client->timer, TIMER_NEVER);

@@ -33,7 +33,8 @@ struct client {
 	struct span reply_body;
 	uint16_t local_port; /* of the listener; 0 for unix */
 	bool is_allowed;     /* access.allow */
-	bool has_read_end;   /* FIN came */
+	bool was_answered; /* at least once: a keep-alive client, not one that is about to speak */
+	bool has_read_end; /* FIN came */
 	bool closes_after_reply;
 	bool lingers;      /* the request was not read to its end: half-close and drain */
 	bool is_advancing; /* guards against recursion */

@@ -43,6 +43,13 @@ struct exchange *exchange_new(struct proxy *proxy, struct client *client)
 	return exchange;
 }
 
+/* Another spelling of a paying path is of class other, and may be paid for all the same. */
+static bool may_have_paid(const struct exchange *exchange)
+{
+	return exchange->class == PROFILE_SUBMIT || exchange->class == PROFILE_SOLVE ||
+	       (exchange->class == PROFILE_OTHER && profile_may_pay(exchange->target.path));
+}
+
 void exchange_finish(struct exchange *exchange)
 {
 	struct proxy *proxy = exchange->proxy;
@@ -50,10 +57,12 @@ void exchange_finish(struct exchange *exchange)
 	assert(!exchange->is_queued && !exchange->is_sent);
 	if (exchange->status != 0 || exchange->has_client_left) {
 		if (exchange->has_client_left && exchange->err == ERR_NONE &&
-		    exchange->answered_us != 0 &&
-		    (exchange->class == PROFILE_SUBMIT || exchange->class == PROFILE_SOLVE)) {
+		    exchange->answered_us != 0 && may_have_paid(exchange)) {
+			/* A solve's response is the answer itself, which no log may hold. */
 			access_log_left(exchange,
-					profile_task_id(exchange->transfer.response_body));
+					exchange->class == PROFILE_SUBMIT
+						? profile_task_id(exchange->transfer.response_body)
+						: (struct span){0});
 		}
 		access_log_write(exchange);
 	}
@@ -90,24 +99,45 @@ static struct span body_of(const struct exchange *exchange)
 	return (struct span){exchange->in.data + exchange->body_at, exchange->body_bytes};
 }
 
+/* The value of Content-Type; empty when there is none, or more than one: what the body is, is then not known. */
+static struct span content_type_of(const struct http_head *head)
+{
+	struct span type = {0};
+	unsigned found = 0;
+
+	for (unsigned i = 0; i < head->field_count; i++) {
+		if (head->fields[i].id == HTTP_FIELD_CONTENT_TYPE) {
+			type = http_field_value(head, &head->fields[i]);
+			found++;
+		}
+	}
+	return found == 1 ? type : (struct span){0};
+}
+
+static bool has_content_encoding(const struct http_head *head)
+{
+	for (unsigned i = 0; i < head->field_count; i++) {
+		if (head->fields[i].id == HTTP_FIELD_OTHER &&
+		    span_is_nocase(http_field_name(head, &head->fields[i]),
+				   SPAN("Content-Encoding"))) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static struct profile_request profile_of(const struct exchange *exchange)
 {
 	const struct http_head *head = &exchange->request;
-	const struct http_field *type = http_head_find(head, HTTP_FIELD_CONTENT_TYPE);
-	bool encoded = false;
+	bool has_body = exchange->is_request_whole && exchange->body_bytes > 0;
 
-	for (unsigned i = 0; i < head->field_count && !encoded; i++) {
-		encoded = head->fields[i].id == HTTP_FIELD_OTHER &&
-			  span_is_nocase(http_field_name(head, &head->fields[i]),
-					 SPAN("Content-Encoding"));
-	}
 	return (struct profile_request){
 		.method = method_of(exchange),
 		.path = exchange->target.path,
 		.query = exchange->target.query,
-		.content_type = type != NULL ? http_field_value(head, type) : (struct span){0},
-		.has_content_encoding = encoded,
-		.body = exchange->is_request_whole ? body_of(exchange) : (struct span){0},
+		.content_type = has_body ? content_type_of(head) : (struct span){0},
+		.has_content_encoding = has_body && has_content_encoding(head),
+		.body = has_body ? body_of(exchange) : (struct span){0},
 	};
 }
 
@@ -287,6 +317,9 @@ static void acquire(struct exchange *exchange, uint64_t fresh_after)
 		on_refused(&exchange->waiter, err);
 	} else {
 		exchange->is_queued = true;
+		if (exchange->client->has_read_end) {
+			exchange_client_ended(exchange);
+		}
 	}
 }
 
@@ -376,7 +409,6 @@ static void on_failed(struct transfer *transfer, enum err err, const struct stre
 	struct exchange *exchange = CONTAINER_OF(transfer, struct exchange, transfer);
 	struct proxy *proxy = exchange->proxy;
 	enum evidence evidence = judge(transfer, facts);
-	bool pays = exchange->class == PROFILE_SUBMIT || exchange->class == PROFILE_SOLVE;
 
 	exchange->is_sent = false;
 	pool_lease_over(proxy->pool, &exchange->waiter);
@@ -387,7 +419,7 @@ static void on_failed(struct transfer *transfer, enum err err, const struct stre
 		acquire(exchange, proxy->pool->last_ready_serial);
 		return;
 	}
-	if (pays && evidence == EVIDENCE_UNKNOWN) {
+	if (may_have_paid(exchange) && evidence == EVIDENCE_UNKNOWN) {
 		access_log_unknown(exchange, err, detail,
 				   facts->written_bytes - transfer->written_before,
 				   facts->tcpi_bytes_acked);

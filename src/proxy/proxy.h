@@ -40,6 +40,7 @@ struct proxy {
 	struct access *access;          /* owned */
 	const char *upstream_host;      /* borrowed; the URL's name */
 	const char *upstream_authority; /* borrowed; with a port that is not the scheme's own */
+	uint16_t upstream_port;
 	struct buffer_pool buffers;
 	struct mem_cache client_cache;
 	struct mem_cache exchange_cache;

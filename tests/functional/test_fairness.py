@@ -23,7 +23,7 @@ def _flood(url, count, stop):
 
 def test_a_single_request_does_not_wait_behind_a_crowd():
     options = {"pool.size": 2, "pool.min_idle": 2, "queue.timeout": "30s"}
-    with Simulator(delay=50) as sim, Warmpool(sim, **options) as wp:
+    with Simulator(delay_ms=50) as sim, Warmpool(sim, **options) as wp:
         stop = threading.Event()
         crowd = _flood(f"http://crowd:@{wp.host}:{wp.port}", 60, stop)
         try:

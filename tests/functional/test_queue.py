@@ -56,3 +56,23 @@ def test_who_hangs_up_while_queued_is_not_sent(sim):
             assert read_response(busy)[0] == 200
         assert requests.get(wp.url + "/res.php?key=k&action=getbalance").status_code == 200
         assert sim.submits()["by_uniq"] == {}
+
+
+def test_solves_held_back_by_their_share_are_bounded_too(sim):
+    options = {"pool.size": 4, "pool.min_idle": 2, "queue.size": 1}
+    with Warmpool(sim, **options) as wp:
+        sim.fault(path="/solve.php", action="delay", ms=1500, times=-1)
+        answers = []
+        threads = [threading.Thread(target=lambda: answers.append(requests.get(wp.url + "/solve.php?key=k").status_code))
+                   for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(answers) == [200] * 3 + [503] * 5  # two hold the pool's half, one waits
+
+
+def test_requests_before_a_half_close_are_all_answered(wp):
+    one = b"GET /echo?a HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    answer = wp.raw(one * 3 + one[:20], shut=True)
+    assert answer.count(b"HTTP/1.1 200 OK\r\n") == 3

@@ -136,3 +136,22 @@ def test_unix_and_ipv6_listeners(sim, tmp_path):
             assert sock.recv(4096).startswith(b"HTTP/1.1 200")
         assert wp.wait_log(f"client=\"?pid={os.getpid()}")
     assert not path.exists()
+
+
+def test_ourselves_are_seen_behind_a_wildcard():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    result = _run("run", "--set", f"listen=0.0.0.0:{port}", "--set", "access.allow=127.0.0.0/8,192.0.2.0/24",
+                  "--set", f"upstream.url=https://localhost:{port}")
+    assert result.returncode == 1
+    assert "our own listener" in result.stderr
+
+
+def test_the_breaker_closes_again_without_spares():
+    with Simulator() as sim, Warmpool(sim, **{"pool.min_idle": 0}) as wp:
+        sim.refuse()
+        answer = requests.get(wp.url + "/res.php?key=k&action=getbalance")
+        assert answer.status_code == 503
+        sim.accept()
+        wp.wait_log("reachable again")
+        assert requests.get(wp.url + "/res.php?key=k&action=getbalance").status_code == 200

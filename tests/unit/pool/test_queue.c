@@ -106,7 +106,7 @@ END_TEST
 
 START_TEST(test_solves_are_passed_over_while_held_back)
 {
-	static const char order[] = "swsw";
+	static const char order[] = "wsws";
 	struct tenant *solves;
 	struct tenant *work;
 
