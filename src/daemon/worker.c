@@ -115,23 +115,26 @@ static bool open_door(struct worker *worker, const char *text)
 					     .ops = &listener_ops,
 					     .owner = door,
 					     .reuseport = worker->config->listen_reuseport};
+	char where[CONFIG_WHERE_BYTES];
 	struct addr addr;
+	int error;
 
 	door->worker = worker;
 	if (addr_parse(text, &addr) && listener_open(&door->listener, &setup, &addr)) {
 		worker->door_count++;
 		return true;
 	}
-	if (is_skippable(worker, &addr, errno)) {
+	error = errno;
+	if (is_skippable(worker, &addr, error)) {
 		log_write(worker->log, LOG_INFO, "listener", "no IPv6 here: %s is skipped", text);
 		return true;
 	}
-	log_write(
-		worker->log, LOG_ERROR, "listener", "cannot listen on %s: %s%s", text,
-		strerror(errno),
-		errno == EADDRINUSE
-			? "; stop what uses it, or choose another port: --set listen=127.0.0.1:8090"
-			: "; correct the option listen");
+	log_write(worker->log, LOG_ERROR, "listener", "%s: cannot listen on %s: %s; %s",
+		  config_where(worker->config->origins[OPTION_ID_listen], "listen", where), text,
+		  strerror(error),
+		  error == EADDRINUSE
+			  ? "stop what uses it, or choose another port: --set listen=127.0.0.1:8090"
+			  : "correct the option");
 	return false;
 }
 

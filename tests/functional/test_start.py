@@ -71,6 +71,14 @@ def test_version_and_usage():
     assert _run("--set").returncode == 2
 
 
+def test_a_busy_port_is_named_with_its_line(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        path = _file(tmp_path, f"log:\n  level: info\nlisten: 127.0.0.1:{busy.getsockname()[1]}\n")
+        result = _run("run", "-c", path)
+    assert result.returncode == 1
+    assert f"{path}:3: listen: cannot listen on 127.0.0.1:" in result.stderr
+
+
 def test_a_busy_port_is_named():
     with socket.create_server(("127.0.0.1", 0)) as busy:
         port = busy.getsockname()[1]
