@@ -152,3 +152,14 @@ def read_response(sock, data=b""):
             raise AssertionError(f"the connection ended in the body: {data!r}")
         data += piece
     return status, headers, data[:length], data[length:]
+
+
+def unread(sock):
+    """Bytes that the daemon has not read from this client's connection (IPv4); None when it has closed it."""
+    ports = [sock.getpeername()[1], sock.getsockname()[1]]
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        for row in list(table)[1:]:
+            fields = row.split()
+            if [int(end.rpartition(":")[2], 16) for end in fields[1:3]] == ports:
+                return int(fields[4].partition(":")[2], 16)
+    return None

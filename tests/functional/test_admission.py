@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from daemon import Warmpool, read_all, read_response
+from daemon import Warmpool, read_all, read_response, unread
 from replies import KEY, arrived, new_uniq
 from simctl import Simulator
 
@@ -44,17 +44,6 @@ def wait_until(condition, what, timeout=5):
     while not condition():
         assert time.monotonic() < deadline, f"not within {timeout} s: {what}"
         time.sleep(0.005)
-
-
-def unread(sock):
-    """Bytes that the daemon has not read from this client's connection."""
-    port = sock.getsockname()[1]
-    with open("/proc/net/tcp", encoding="ascii") as table:
-        for row in list(table)[1:]:
-            fields = row.split()
-            if int(fields[2].rpartition(":")[2], 16) == port:
-                return int(fields[4].partition(":")[2], 16)
-    return None
 
 
 def reset(sock):
