@@ -38,7 +38,7 @@ bool str_read_u64(struct span text, uint64_t *ret_value)
 	return true;
 }
 
-static int hex_digit(char c)
+int str_hex_digit(char c)
 {
 	if (c >= '0' && c <= '9') {
 		return c - '0';
@@ -60,7 +60,7 @@ bool str_read_hex(struct span text, uint64_t *ret_value)
 		return false;
 	}
 	for (size_t i = 0; i < text.len; i++) {
-		int digit = hex_digit(text.data[i]);
+		int digit = str_hex_digit(text.data[i]);
 
 		if (digit < 0) {
 			return false;

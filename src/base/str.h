@@ -16,6 +16,9 @@
 /* Decimal digits only. */
 MUST_USE bool str_read_u64(struct span text, uint64_t *ret_value);
 
+/* The value of a hexadecimal digit of either case, -1 for any other byte. */
+int str_hex_digit(char c);
+
 /* Hexadecimal digits only, at most 16 (RFC 9112 section 7.1, chunk-size). */
 MUST_USE bool str_read_hex(struct span text, uint64_t *ret_value);
 

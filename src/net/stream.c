@@ -130,16 +130,6 @@ void stream_close(struct stream *stream)
 	stream->fd = -1;
 }
 
-void stream_abort(struct stream *stream)
-{
-	const struct linger reset = {.l_onoff = 1, .l_linger = 0};
-
-	if (stream->fd >= 0) {
-		(void)setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-	}
-	stream_close(stream);
-}
-
 void stream_shutdown_write(struct stream *stream)
 {
 	if (stream->ssl != NULL && !stream->is_handshaking) {

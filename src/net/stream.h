@@ -101,9 +101,8 @@ void stream_adopt(struct stream *stream, const struct stream_setup *setup, int f
 MUST_USE enum err stream_connect(struct stream *stream, const struct stream_setup *setup,
 				 const struct addr *peer, struct tls_client *tls);
 
-/* Ends it at once. With `abort` the peer gets a reset. Idempotent. */
+/* Ends it at once. Idempotent. */
 void stream_close(struct stream *stream);
-void stream_abort(struct stream *stream);
 
 /*
  * Says that we will send no more: close_notify on TLS, then FIN. Reading goes on.

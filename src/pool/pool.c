@@ -279,7 +279,6 @@ static bool may_pass(const struct pool *pool, const struct waiter *waiter)
 static void take_place(struct pool *pool, struct waiter *waiter)
 {
 	waiter->pool = pool;
-	waiter->queued_us = pool->clock->now_us;
 	timer_init(&waiter->timer, pool->base, pool->clock, on_wait_over, waiter);
 	timer_set(&waiter->timer, waiter->deadline_ms);
 	if (waiter->fresh_after > 0) {

@@ -47,7 +47,6 @@ struct waiter {
 	enum queue_class class;
 	struct timer timer;
 	uint64_t deadline_ms; /* of the wait */
-	uint64_t queued_us;
 	uint64_t
 		fresh_after; /* take only a connection that became ready after this serial; 0: any */
 };

@@ -84,6 +84,9 @@ static void take_spans(struct exchange *exchange)
 {
 	struct http_head *request = &exchange->request;
 
+	if (request->base == exchange->in.data) {
+		return; /* those that exchange_admit() took still hold */
+	}
 	request->base = exchange->in.data;
 	exchange->target = http_split_target(http_head_span(request, request->method),
 					     http_head_span(request, request->target));

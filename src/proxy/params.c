@@ -2,18 +2,10 @@
 #include "proxy/params.h"
 
 #include "base/macros.h"
+#include "base/str.h"
 
 #include <string.h>
 #include <strings.h>
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9') {
-		return c - '0';
-	}
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 char param_take_byte(struct span *text)
 {
@@ -21,8 +13,8 @@ char param_take_byte(struct span *text)
 	size_t taken = 1;
 
 	if (byte == '%' && text->len >= 3) {
-		int high = hex_digit(text->data[1]);
-		int low = hex_digit(text->data[2]);
+		int high = str_hex_digit(text->data[1]);
+		int low = str_hex_digit(text->data[2]);
 
 		if (high >= 0 && low >= 0) {
 			byte = (char)(high * 16 + low);
