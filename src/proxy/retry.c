@@ -93,43 +93,15 @@ const char *retry_refuse(const struct retry_question *question)
 	return NULL;
 }
 
-/* Empties the slots of the seconds that have passed since the newest one. */
-static void advance(struct retry_budget *budget, uint64_t now_ms)
-{
-	uint64_t second = now_ms / 1000;
-
-	if (second <= budget->second) {
-		return;
-	}
-	if (second - budget->second >= RETRY_BUDGET_SLOTS) {
-		*budget = (struct retry_budget){.second = second};
-		return;
-	}
-	while (budget->second < second) {
-		size_t slot = ++budget->second % RETRY_BUDGET_SLOTS;
-
-		budget->requests[slot] = 0;
-		budget->repeats[slot] = 0;
-	}
-}
-
 void retry_budget_count_request(struct retry_budget *budget, uint64_t now_ms)
 {
-	advance(budget, now_ms);
-	budget->requests[budget->second % RETRY_BUDGET_SLOTS]++;
+	window_add(&budget->requests, now_ms);
 }
 
 bool retry_budget_has_room(struct retry_budget *budget, uint64_t now_ms, uint64_t pool_size)
 {
-	uint64_t requests = 0;
-	uint64_t repeats = 0;
-
-	advance(budget, now_ms);
-	for (size_t i = 0; i < RETRY_BUDGET_SLOTS; i++) {
-		requests += budget->requests[i];
-		repeats += budget->repeats[i];
-	}
-	return repeats < requests / 5 + pool_size;
+	return window_count(&budget->repeats, now_ms) <
+	       window_count(&budget->requests, now_ms) / 5 + pool_size;
 }
 
 bool retry_budget_take(struct retry_budget *budget, uint64_t now_ms, uint64_t pool_size)
@@ -137,6 +109,6 @@ bool retry_budget_take(struct retry_budget *budget, uint64_t now_ms, uint64_t po
 	if (!retry_budget_has_room(budget, now_ms, pool_size)) {
 		return false;
 	}
-	budget->repeats[budget->second % RETRY_BUDGET_SLOTS]++;
+	window_add(&budget->repeats, now_ms);
 	return true;
 }

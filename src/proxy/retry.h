@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/span.h"
+#include "base/window.h"
 #include "proxy/profile.h"
 
 /* What is known of a request at the moment its attempt failed. */
@@ -54,15 +55,12 @@ const char *retry_refuse(const struct retry_question *question);
 bool retry_class_is_repeatable(enum profile_class class, struct span method, struct span path, bool repeat_other);
 
 /*
- * The budget of unknown repeats: over the last 10 s, at most 20 % of the requests plus pool.size. One-second slots.
+ * The budget of unknown repeats: over the last 10 s, at most 20 % of the requests plus pool.size.
  * Zeroed memory is a valid empty budget.
  */
-enum { RETRY_BUDGET_SLOTS = 10 };
-
 struct retry_budget {
-	uint64_t second; /* of the newest slot */
-	uint32_t requests[RETRY_BUDGET_SLOTS]; /* at second % RETRY_BUDGET_SLOTS */
-	uint32_t repeats[RETRY_BUDGET_SLOTS];
+	struct window requests;
+	struct window repeats;
 };
 
 void retry_budget_count_request(struct retry_budget *budget, uint64_t now_ms);
