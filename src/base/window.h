@@ -9,7 +9,7 @@
 enum { WINDOW_SECONDS = 10 };
 
 struct window {
-	uint64_t second; /* of the newest slot */
+	uint64_t second;                 /* of the newest slot */
 	uint32_t counts[WINDOW_SECONDS]; /* at second % WINDOW_SECONDS */
 };
 

@@ -330,6 +330,9 @@ static struct pool_settings pool_settings_of(const struct config *config)
 		.idle_timeout_ms = OPTION_IS_WORD(config->pool_idle_timeout_ms)
 					   ? 0
 					   : config->pool_idle_timeout_ms,
+		.heartbeat_ms = OPTION_IS_WORD(config->pool_heartbeat_ms)
+					? 0
+					: config->pool_heartbeat_ms,
 		.max_requests = config->pool_max_requests,
 		.warm_window_ms = config->pool_warm_window_ms,
 		.solve_share = config->pool_solve_share,
@@ -362,7 +365,8 @@ static void set_up_pool(struct worker *worker)
 					 .log = worker->log,
 					 .buffers = &worker->proxy.buffers,
 					 .codec = &codec_h1,
-					 .tls = worker->tls};
+					 .tls = worker->tls,
+					 .authority = worker->url.authority};
 	const struct pool_settings settings = pool_settings_of(worker->config);
 
 	pool_init(&worker->pool, &setup, &settings);
@@ -424,6 +428,10 @@ struct worker *worker_new(const struct config *config, struct log *log)
 static void end_turn(struct worker *worker)
 {
 	pool_turn(&worker->pool);
+	if (worker->pool.wants_addresses) {
+		worker->pool.wants_addresses = false;
+		resolver_hint_stale(worker->resolver);
+	}
 	if (!worker->is_serving && !worker->is_stopping && pool_is_warm(&worker->pool)) {
 		begin_serving(worker);
 	}

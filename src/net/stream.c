@@ -107,6 +107,7 @@ enum err stream_connect(struct stream *stream, const struct stream_setup *setup,
 	}
 	stream->tls = tls != NULL ? tls_client_ref(tls) : NULL;
 	stream->is_connecting = true;
+	stream->connect_us = stream->clock->now_us;
 	event_add(&stream->write_event, NULL);
 	return ERR_NONE;
 }

@@ -60,6 +60,7 @@ struct stream {
 	struct event write_event;
 	struct addr peer;
 	uint64_t plain_written_bytes;
+	uint64_t connect_us; /* when the connect began */
 	uint64_t tcp_up_us; /* when the TCP connection stood */
 	uint64_t tls_up_us; /* when the handshake was done */
 	int last_errno;
@@ -145,6 +146,9 @@ bool stream_is_quiet(const struct stream *stream);
 
 /* TLS: gives back the read and write buffers of an idle connection whose tickets have been read. */
 void stream_trim(struct stream *stream);
+
+/* Will session tickets come that have not been read yet? After a TLS 1.3 handshake they may (RFC 8446 section 4.6.1). */
+bool stream_expects_tickets(const struct stream *stream);
 
 bool stream_was_resumed(const struct stream *stream);
 const char *stream_tls_version(const struct stream *stream); /* "" when plain */

@@ -42,6 +42,11 @@ void stream_trim(struct stream *stream)
 	}
 }
 
+bool stream_expects_tickets(const struct stream *stream)
+{
+	return stream->ssl != NULL && SSL_version(stream->ssl) >= TLS1_3_VERSION;
+}
+
 bool stream_was_resumed(const struct stream *stream)
 {
 	return stream->ssl != NULL && SSL_session_reused(stream->ssl) == 1;

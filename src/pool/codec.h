@@ -1,6 +1,9 @@
 /*
  * The seam between the pool and a protocol: the pool lends slots, a codec carries exchanges in them.
  *
+ * The pool asks a codec for no more than what stands in struct codec; a codec calls back with conn_slot_done(), conn_set_deadline(),
+ * conn_end() and janitor_hint(). tests/unit/pool/test_pool.c has a second one, of three slots and another protocol.
+ *
  * A transfer is one request on a connection's slot and the response to it. Its starter embeds it, fills the first part, hands it
  * to codec->start() on a leased connection and keeps its bytes unmoved until exactly one of the two callbacks came. Callbacks come from
  * the loop only, never from inside start(), after the slot was given back and the connection has let go of the transfer.
@@ -49,6 +52,7 @@ struct transfer {
 
 struct codec {
 	const char *name;
+	size_t state_bytes; /* what it keeps with each connection: conn_codec_state(), zeroed at first */
 	/* How many exchanges a connection can carry at once. */
 	unsigned (*slots)(const struct conn *conn);
 	void (*start)(struct conn *conn, struct transfer *transfer);

@@ -1,7 +1,11 @@
 /* HTTP/1.1 over one connection: one exchange at a time, the response read whole. */
 #include "base/clock.h"
+#include "http/body.h"
+#include "http/head.h"
+#include "http/parser.h"
 #include "pool/codec.h"
 #include "pool/conn.h"
+#include "pool/janitor.h"
 #include "pool/pool.h"
 
 #include <assert.h>
@@ -14,6 +18,26 @@ enum {
 	READ_STEP_BYTES = 4096,
 	READ_AHEAD_BYTES = 256 * 1024,
 };
+
+/* The state of its one exchange. */
+struct h1 {
+	struct transfer *transfer; /* borrowed; NULL between exchanges */
+	size_t sent_bytes;         /* of head and body */
+	struct http_parser parser;
+	struct http_chunked chunked;
+	enum http_framing framing;
+	bool has_head;
+	bool close_after;       /* the response said so, or its end was the connection's */
+	bool has_surplus;       /* bytes came after a response, or before a request */
+	unsigned interim_count; /* 1xx responses skipped */
+	size_t body_at;         /* in the response buffer */
+	size_t body_bytes;      /* decoded so far */
+};
+
+static struct h1 *h1_of(struct conn *conn)
+{
+	return conn_codec_state(conn);
+}
 
 static unsigned h1_slots(const struct conn *conn)
 {
@@ -29,7 +53,7 @@ static size_t request_bytes(const struct transfer *transfer)
 static void begin_response(struct conn *conn)
 {
 	http_parser_init(
-		&conn->h1.parser, HTTP_RESPONSE,
+		&h1_of(conn)->parser, HTTP_RESPONSE,
 		(struct http_limits){.head_bytes = RESPONSE_HEAD_BYTES, .target_bytes = 0});
 }
 
@@ -37,7 +61,7 @@ static void begin_response(struct conn *conn)
 
 static void write_request(struct conn *conn)
 {
-	struct h1 *h1 = &conn->h1;
+	struct h1 *h1 = h1_of(conn);
 	struct transfer *transfer = h1->transfer;
 	uint64_t now_ms = conn->pool->clock->now_ms;
 	size_t total = request_bytes(transfer);
@@ -66,8 +90,8 @@ static void write_request(struct conn *conn)
 
 static void h1_start(struct conn *conn, struct transfer *transfer)
 {
-	assert(conn->h1.transfer == NULL);
-	conn->h1 = (struct h1){.transfer = transfer};
+	assert(h1_of(conn)->transfer == NULL);
+	*h1_of(conn) = (struct h1){.transfer = transfer};
 	transfer->written_before = stream_written_bytes(&conn->stream);
 	transfer->written_us = 0;
 	transfer->first_byte_us = 0;
@@ -77,14 +101,17 @@ static void h1_start(struct conn *conn, struct transfer *transfer)
 
 static void h1_on_writable(struct conn *conn)
 {
-	if (conn->h1.transfer != NULL && conn->h1.sent_bytes < request_bytes(conn->h1.transfer)) {
+	const struct h1 *h1 = h1_of(conn);
+
+	if (h1->transfer != NULL && h1->sent_bytes < request_bytes(h1->transfer)) {
 		write_request(conn);
 	}
 }
 
 static void h1_on_deadline(struct conn *conn)
 {
-	bool writing = conn->h1.sent_bytes < request_bytes(conn->h1.transfer);
+	const struct h1 *h1 = h1_of(conn);
+	bool writing = h1->sent_bytes < request_bytes(h1->transfer);
 
 	conn_end(conn, CONN_END_IN_PEACE, writing ? ERR_WRITE_TIMEOUT : ERR_RESPONSE_TIMEOUT,
 		 writing ? "no progress in writing the request" : "no response in time");
@@ -92,9 +119,10 @@ static void h1_on_deadline(struct conn *conn)
 
 static struct transfer *h1_take_transfer(struct conn *conn)
 {
-	struct transfer *transfer = conn->h1.transfer;
+	struct h1 *h1 = h1_of(conn);
+	struct transfer *transfer = h1->transfer;
 
-	conn->h1.transfer = NULL;
+	h1->transfer = NULL;
 	return transfer;
 }
 
@@ -102,7 +130,7 @@ static struct transfer *h1_take_transfer(struct conn *conn)
 
 static void finish(struct conn *conn)
 {
-	struct h1 *h1 = &conn->h1;
+	struct h1 *h1 = h1_of(conn);
 	struct transfer *transfer = h1->transfer;
 	struct http_head *head = transfer->response_head;
 	uint64_t hint_s;
@@ -118,7 +146,7 @@ static void finish(struct conn *conn)
 		h1->has_surplus = true;
 	}
 	if (hint_s > 0) {
-		pool_learn_hint(conn->pool, hint_s);
+		janitor_hint(conn->pool, hint_s);
 	}
 	h1->transfer = NULL;
 	conn_slot_done(conn);
@@ -127,13 +155,15 @@ static void finish(struct conn *conn)
 
 static const char *h1_refuse_reuse(const struct conn *conn)
 {
-	if (conn->h1.transfer != NULL) {
+	const struct h1 *h1 = conn_codec_state(conn);
+
+	if (h1->transfer != NULL) {
 		return "exchange unfinished";
 	}
-	if (conn->h1.has_surplus) {
+	if (h1->has_surplus) {
 		return "bytes after the response";
 	}
-	if (conn->h1.close_after) {
+	if (h1->close_after) {
 		return "the response ends the connection";
 	}
 	return NULL;
@@ -142,7 +172,7 @@ static const char *h1_refuse_reuse(const struct conn *conn)
 /* A whole head is there: how does the body end? ERR_NONE, or what is wrong. */
 static enum err begin_body(struct conn *conn)
 {
-	struct h1 *h1 = &conn->h1;
+	struct h1 *h1 = h1_of(conn);
 	struct transfer *transfer = h1->transfer;
 	const struct http_head *head = transfer->response_head;
 
@@ -165,7 +195,7 @@ static enum err begin_body(struct conn *conn)
 /* Parses heads, skipping 1xx. ERR_NONE with has_head unset: more bytes are needed. */
 static enum err take_head(struct conn *conn, const char **ret_detail)
 {
-	struct h1 *h1 = &conn->h1;
+	struct h1 *h1 = h1_of(conn);
 	struct transfer *transfer = h1->transfer;
 	struct buffer *in = &transfer->response;
 
@@ -201,7 +231,7 @@ static enum err take_head(struct conn *conn, const char **ret_detail)
 /* Sees how much of the body is there. */
 static enum err take_body(struct conn *conn, bool *ret_whole, const char **ret_detail)
 {
-	struct h1 *h1 = &conn->h1;
+	struct h1 *h1 = h1_of(conn);
 	struct transfer *transfer = h1->transfer;
 	struct buffer *in = &transfer->response;
 	size_t here = in->len_bytes - h1->body_at;
@@ -239,7 +269,7 @@ static enum err take_body(struct conn *conn, bool *ret_whole, const char **ret_d
 /* Takes what was just read. True when the exchange is over, one way or the other. */
 static bool take_bytes(struct conn *conn)
 {
-	struct h1 *h1 = &conn->h1;
+	struct h1 *h1 = h1_of(conn);
 	const char *detail = NULL;
 	bool whole = false;
 	enum err err = ERR_NONE;
@@ -269,7 +299,7 @@ static enum conn_end_how how_to_end(const struct stream *stream)
 
 static void end_of_stream(struct conn *conn, const char *reason)
 {
-	struct h1 *h1 = &conn->h1;
+	struct h1 *h1 = h1_of(conn);
 	const struct stream *stream = &conn->stream;
 	bool began = h1->transfer->first_byte_us != 0;
 
@@ -297,13 +327,14 @@ static size_t room_wanted(const struct h1 *h1)
 
 static void read_response(struct conn *conn)
 {
-	struct transfer *transfer = conn->h1.transfer;
+	struct h1 *h1 = h1_of(conn);
+	struct transfer *transfer = h1->transfer;
 	struct buffer *in = &transfer->response;
 
 	for (;;) {
 		struct io io;
 
-		buffer_reserve_always(conn->pool->buffers, in, room_wanted(&conn->h1));
+		buffer_reserve_always(conn->pool->buffers, in, room_wanted(h1));
 		io = stream_read(&conn->stream, in->data + in->len_bytes, buffer_room_bytes(in));
 		switch (io.status) {
 		case IO_OK:
@@ -340,13 +371,14 @@ static void read_idle(struct conn *conn)
 	switch (io.status) {
 	case IO_AGAIN:
 		stream_trim(&conn->stream);
+		conn->has_settled = true;
 		pool_changed(conn->pool);
 		break;
 	case IO_OK:
 		conn_end(conn, CONN_END_IN_PEACE, ERR_NONE, "bytes on an idle connection");
 		break;
 	case IO_END:
-		pool_idle_closed(conn->pool, conn);
+		janitor_idle_closed(conn);
 		conn_end(conn, how_to_end(&conn->stream), ERR_NONE,
 			 "the server closed it while idle");
 		break;
@@ -358,7 +390,7 @@ static void read_idle(struct conn *conn)
 
 static void h1_on_readable(struct conn *conn)
 {
-	if (conn->h1.transfer != NULL) {
+	if (h1_of(conn)->transfer != NULL) {
 		read_response(conn);
 	} else {
 		read_idle(conn);
@@ -367,6 +399,7 @@ static void h1_on_readable(struct conn *conn)
 
 const struct codec codec_h1 = {
 	.name = "http/1.1",
+	.state_bytes = sizeof(struct h1),
 	.slots = h1_slots,
 	.start = h1_start,
 	.on_readable = h1_on_readable,

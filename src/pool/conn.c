@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "pool/janitor.h"
 #include "pool/pool.h"
 
 #include <assert.h>
@@ -12,17 +13,26 @@
 enum { CLOSING_MS = 1000, DRAIN_BYTES = 4096 };
 
 static const char *const state_names[] = {
-	[CONN_CONNECTING] = "connecting", [CONN_HANDSHAKING] = "handshaking", [CONN_IDLE] = "idle",
-	[CONN_LEASED] = "leased",         [CONN_CLOSING] = "closing",         [CONN_DEAD] = "dead",
+	[CONN_CONNECTING] = "connecting",
+	[CONN_HANDSHAKING] = "handshaking",
+	[CONN_IDLE] = "idle",
+	[CONN_LEASED] = "leased",
+	[CONN_PROBE] = "probe",
+	[CONN_CLOSING] = "closing",
+	[CONN_RACING] = "racing",
+	[CONN_DEAD] = "dead",
 };
 
 /* Bit n of a row: the state n may follow. */
 static const unsigned allowed[] = {
 	[CONN_CONNECTING] = 1u << CONN_HANDSHAKING | 1u << CONN_IDLE | 1u << CONN_DEAD,
 	[CONN_HANDSHAKING] = 1u << CONN_IDLE | 1u << CONN_DEAD,
-	[CONN_IDLE] = 1u << CONN_LEASED | 1u << CONN_CLOSING | 1u << CONN_DEAD,
+	[CONN_IDLE] = 1u << CONN_LEASED | 1u << CONN_PROBE | 1u << CONN_CLOSING | 1u << CONN_DEAD,
 	[CONN_LEASED] = 1u << CONN_IDLE | 1u << CONN_CLOSING | 1u << CONN_DEAD,
+	[CONN_PROBE] = 1u << CONN_CLOSING | 1u << CONN_DEAD,
 	[CONN_CLOSING] = 1u << CONN_DEAD,
+	[CONN_RACING] =
+		1u << CONN_CONNECTING | 1u << CONN_HANDSHAKING | 1u << CONN_IDLE | 1u << CONN_DEAD,
 	[CONN_DEAD] = 0,
 };
 
@@ -77,9 +87,15 @@ static void log_end_of(const struct conn *conn, const char *reason)
 		  addr_write(&conn->stream.peer, peer), reason);
 }
 
-static void become_dead(struct conn *conn)
+static void leave_side_lists(struct conn *conn)
 {
 	list_remove(&conn->open_node);
+	list_remove(&conn->aging_node);
+}
+
+static void become_dead(struct conn *conn)
+{
+	leave_side_lists(conn);
 	timer_set(&conn->timer, TIMER_NEVER);
 	stream_close(&conn->stream);
 	address_release(&conn->address_use);
@@ -88,7 +104,7 @@ static void become_dead(struct conn *conn)
 
 static void become_closing(struct conn *conn)
 {
-	list_remove(&conn->open_node);
+	leave_side_lists(conn);
 	stream_shutdown_write(&conn->stream);
 	stream_set_reading(&conn->stream, true);
 	conn_move(conn, CONN_CLOSING);
@@ -97,6 +113,9 @@ static void become_closing(struct conn *conn)
 
 void conn_end(struct conn *conn, enum conn_end_how how, enum err err, const char *reason)
 {
+	bool is_up =
+		conn->state == CONN_IDLE || conn->state == CONN_LEASED || conn->state == CONN_PROBE;
+	bool is_stale = conn->state == CONN_LEASED && err == ERR_CONNECTION_ENDED;
 	struct stream_facts facts;
 	struct transfer *transfer;
 
@@ -105,13 +124,15 @@ void conn_end(struct conn *conn, enum conn_end_how how, enum err err, const char
 	}
 	log_end_of(conn, reason);
 	stream_facts(&conn->stream, &facts);
-	if (how == CONN_END_AT_ONCE || conn->state == CONN_CONNECTING ||
-	    conn->state == CONN_HANDSHAKING) {
-		become_dead(conn);
-	} else {
+	if (is_up && how == CONN_END_IN_PEACE) {
 		become_closing(conn);
+	} else {
+		become_dead(conn);
 	}
 	pool_changed(conn->pool);
+	if (is_stale) {
+		janitor_suspect(conn->pool, conn->lent_idle_ms);
+	}
 	while ((transfer = conn->codec->take_transfer(conn)) != NULL) {
 		conn->slots_used--;
 		transfer->ops->on_failed(transfer, err, &facts, reason);
@@ -124,6 +145,8 @@ void conn_lend(struct conn *conn)
 {
 	conn->slots_used++;
 	if (conn->state == CONN_IDLE) {
+		conn->lent_idle_ms = conn->pool->clock->now_ms - conn->idle_since_ms;
+		list_remove(&conn->aging_node);
 		conn_move(conn, CONN_LEASED);
 		timer_set(&conn->timer, TIMER_NEVER);
 	}
@@ -136,25 +159,29 @@ void conn_lend(struct conn *conn)
 	}
 }
 
-static struct conn_rules rules_of(const struct pool *pool)
-{
-	return (struct conn_rules){.safe_idle_ms = pool_safe_idle_ms(pool),
-				   .max_requests = pool->settings.max_requests};
-}
-
 static void become_idle(struct conn *conn)
 {
-	uint64_t now_ms = conn->pool->clock->now_ms;
-	uint64_t idle_until_ms = now_ms + pool_safe_idle_ms(conn->pool);
-
-	conn->idle_since_ms = now_ms;
+	conn->idle_since_ms = conn->pool->clock->now_ms;
 	conn_move(conn, CONN_IDLE);
-	timer_set(&conn->timer, MIN(idle_until_ms, conn->expires_ms));
+	janitor_watch(conn);
+}
+
+void conn_become_ready(struct conn *conn)
+{
+	struct pool *pool = conn->pool;
+
+	conn->ready_us = pool->clock->now_us;
+	conn->ready_serial = ++pool->last_ready_serial;
+	conn->was_resumed = stream_was_resumed(&conn->stream);
+	conn->has_settled = !stream_expects_tickets(&conn->stream);
+	conn->expires_ms = pool_expiry_ms(pool);
+	conn->draw = pool_random(pool) % 1024;
+	become_idle(conn);
 }
 
 void conn_slot_done(struct conn *conn)
 {
-	struct conn_rules rules = rules_of(conn->pool);
+	struct conn_rules rules = pool_rules(conn->pool);
 	const char *reason;
 
 	assert(conn->state == CONN_LEASED && conn->slots_used > 0);
@@ -189,31 +216,6 @@ void conn_set_deadline(struct conn *conn, uint64_t deadline_ms)
 
 /* --- what the stream and the timer say --- */
 
-static void on_tcp_up(void *owner)
-{
-	conn_move(owner, CONN_HANDSHAKING);
-}
-
-static void on_connected(void *owner, enum err err)
-{
-	struct conn *conn = owner;
-	struct pool *pool = conn->pool;
-
-	if (err != ERR_NONE) {
-		address_failed(&conn->address_use, pool->clock->now_ms);
-		pool_connect_failed(pool, conn, err);
-		conn_end(conn, CONN_END_AT_ONCE, err, conn->stream.error_text);
-		return;
-	}
-	address_succeeded(&conn->address_use);
-	conn->ready_us = pool->clock->now_us;
-	conn->ready_serial = ++pool->last_ready_serial;
-	conn->was_resumed = stream_was_resumed(&conn->stream);
-	conn->expires_ms = pool_expiry_ms(pool);
-	become_idle(conn);
-	pool_connected(pool, conn);
-}
-
 static void drain(struct conn *conn)
 {
 	char bytes[DRAIN_BYTES];
@@ -226,7 +228,7 @@ static void drain(struct conn *conn)
 	}
 }
 
-static void on_readable(void *owner)
+void conn_on_readable(void *owner)
 {
 	struct conn *conn = owner;
 
@@ -237,7 +239,7 @@ static void on_readable(void *owner)
 	}
 }
 
-static void on_writable(void *owner)
+void conn_on_writable(void *owner)
 {
 	struct conn *conn = owner;
 
@@ -246,29 +248,19 @@ static void on_writable(void *owner)
 	}
 }
 
-static void on_timer(void *owner)
+void conn_on_timer(void *owner)
 {
 	struct conn *conn = owner;
-	struct conn_rules rules = rules_of(conn->pool);
-	const char *reason;
 
 	switch (conn->state) {
 	case CONN_CONNECTING:
 	case CONN_HANDSHAKING:
-		snprintf(conn->stream.error_text, sizeof(conn->stream.error_text),
-			 "no %s within timeouts.connect",
-			 conn->state == CONN_CONNECTING ? "TCP connection"
-							: "end of the TLS handshake");
-		on_connected(conn, ERR_CONNECT_TIMEOUT);
+	case CONN_RACING:
+		conn_open_on_timer(conn);
 		break;
 	case CONN_IDLE:
-		reason = conn_refuse_lending(conn, &rules, conn->pool->clock->now_ms);
-		if (reason != NULL) {
-			conn_end(conn, CONN_END_IN_PEACE, ERR_NONE, reason);
-		} else {
-			timer_set(&conn->timer,
-				  MIN(conn->idle_since_ms + rules.safe_idle_ms, conn->expires_ms));
-		}
+	case CONN_PROBE:
+		janitor_look(conn);
 		break;
 	case CONN_LEASED:
 		conn->codec->on_deadline(conn);
@@ -281,43 +273,4 @@ static void on_timer(void *owner)
 	case CONN_STATES:
 		break;
 	}
-}
-
-static const struct stream_ops stream_ops = {
-	.on_tcp_up = on_tcp_up,
-	.on_connected = on_connected,
-	.on_readable = on_readable,
-	.on_writable = on_writable,
-};
-
-struct conn *conn_open(struct pool *pool, struct address *address, enum err *ret_err)
-{
-	const struct stream_setup setup = {
-		.base = pool->base, .clock = pool->clock, .ops = &stream_ops};
-	struct conn *conn = mem_cache_take(&pool->conn_cache);
-	struct stream_setup mine = setup;
-	enum err err;
-
-	mine.owner = conn;
-	conn->pool = pool;
-	conn->codec = pool->codec;
-	conn->number = ++pool->last_number;
-	conn->opened_us = pool->clock->now_us;
-	conn->expires_ms = UINT64_MAX;
-	conn->state = CONN_CONNECTING;
-	list_push_front(&pool->conns[CONN_CONNECTING], &conn->node);
-	timer_init(&conn->timer, pool->base, pool->clock, on_timer, conn);
-	address_acquire(address, &conn->address_use, pool->clock->now_ms);
-	err = stream_connect(&conn->stream, &mine, &address->addr, pool->tls);
-	if (err != ERR_NONE) {
-		if (err != ERR_NO_DESCRIPTORS) {
-			address_failed(&conn->address_use, pool->clock->now_ms);
-		}
-		pool_connect_failed(pool, conn, err);
-		conn_end(conn, CONN_END_AT_ONCE, err, conn->stream.error_text);
-		*ret_err = err;
-		return NULL;
-	}
-	timer_set(&conn->timer, pool->clock->now_ms + pool->settings.connect_timeout_ms);
-	return conn;
 }

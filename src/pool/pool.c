@@ -4,16 +4,17 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/tls.h"
+#include "pool/janitor.h"
 
 #include <assert.h>
-#include <inttypes.h>
+#include <stdlib.h>
 #include <sys/random.h>
 
 enum {
-	IDLE_TIMEOUT_ASSUMED_MS = 50000,
-	HINT_MARGIN_MS = 2000,
 	CHECK_AFTER_MS = 100, /* a connection idle this long is looked at before it is lent */
 	CONNS_KEPT = 64,
+	HEARTBEATS_KEPT = 8,
+	RETRY_AFTER_MOST_S = 60,
 };
 
 static void on_wake(void *owner)
@@ -38,10 +39,19 @@ void pool_init(struct pool *pool, const struct pool_setup *setup,
 		list_init(&pool->conns[i]);
 	}
 	list_init(&pool->open_slots);
+	list_init(&pool->aging);
+	list_init(&pool->heartbeats);
 	list_init(&pool->urgent);
 	queue_init(&pool->queue);
 	address_book_init(&pool->book);
-	mem_cache_init(&pool->conn_cache, sizeof(struct conn), CONNS_KEPT);
+	mem_cache_init(&pool->conn_cache, sizeof(struct conn) + setup->codec->state_bytes,
+		       CONNS_KEPT);
+	mem_cache_init(&pool->heartbeat_cache, sizeof(struct heartbeat), HEARTBEATS_KEPT);
+	pool->heartbeat_head = heartbeat_new_head(setup->authority);
+	idle_learner_configure(&pool->learner, settings->idle_timeout_ms);
+	pool->followed_idle_ms = idle_learner_safe_ms(&pool->learner);
+	pool->told_idle_ms = pool->followed_idle_ms;
+	pool->told_source = idle_learner_source(&pool->learner);
 	pool->last_request_ms = setup->clock->now_ms;
 	timer_init(&pool->wake, setup->base, setup->clock, on_wake, pool);
 	if (getrandom(&pool->random_state, sizeof(pool->random_state), GRND_NONBLOCK) < 0) {
@@ -77,10 +87,9 @@ void pool_end_leased(struct pool *pool, enum err err, const char *reason)
 void pool_fini(struct pool *pool)
 {
 	assert(pool_waiting_count(pool) == 0);
-	end_all(pool, CONN_CONNECTING, ERR_SHUTTING_DOWN, "shutdown");
-	end_all(pool, CONN_HANDSHAKING, ERR_SHUTTING_DOWN, "shutdown");
-	end_all(pool, CONN_IDLE, ERR_SHUTTING_DOWN, "shutdown");
-	end_all(pool, CONN_LEASED, ERR_SHUTTING_DOWN, "shutdown");
+	for (unsigned i = 0; i < CONN_DEAD; i++) {
+		end_all(pool, i, ERR_SHUTTING_DOWN, "shutdown");
+	}
 	list_foreach_safe (node, &pool->conns[CONN_CLOSING]) {
 		struct conn *conn = list_entry(node, struct conn, node);
 
@@ -91,12 +100,16 @@ void pool_fini(struct pool *pool)
 	free_dead(pool);
 	timer_fini(&pool->wake);
 	mem_cache_fini(&pool->conn_cache);
+	mem_cache_fini(&pool->heartbeat_cache);
+	free(pool->heartbeat_head);
 	address_book_fini(&pool->book);
 }
 
 void pool_set_settings(struct pool *pool, const struct pool_settings *settings)
 {
 	pool->settings = *settings;
+	idle_learner_configure(&pool->learner, settings->idle_timeout_ms);
+	janitor_look_at_all(pool);
 	pool_changed(pool);
 }
 
@@ -111,7 +124,7 @@ size_t pool_bound_count(const struct pool *pool)
 {
 	size_t count = 0;
 
-	for (unsigned i = 0; i < CONN_DEAD; i++) {
+	for (unsigned i = 0; i < CONN_BOUND_STATES; i++) {
 		count += pool->conns[i].count;
 	}
 	return count;
@@ -130,31 +143,37 @@ bool pool_queue_is_full(const struct pool *pool)
 
 bool pool_is_warm(const struct pool *pool)
 {
-	return pool->conns[CONN_IDLE].count >= MIN(pool->settings.min_idle, pool->settings.size);
+	uint64_t settled = 0;
+
+	list_foreach (node, &pool->conns[CONN_IDLE]) {
+		settled += list_entry(node, struct conn, node)->has_settled;
+	}
+	return settled >= MIN(pool->settings.min_idle, pool->settings.size);
 }
 
-uint64_t pool_safe_idle_ms(const struct pool *pool)
+bool pool_is_in_use(const struct pool *pool)
 {
-	if (pool->settings.idle_timeout_ms > 0) {
-		return pool->settings.idle_timeout_ms;
-	}
-	if (pool->hint_idle_ms > 0) {
-		return pool->hint_idle_ms;
-	}
-	return IDLE_TIMEOUT_ASSUMED_MS;
+	uint64_t window_ms = pool->settings.warm_window_ms;
+
+	return window_ms == 0 || pool->clock->now_ms - pool->last_request_ms < window_ms;
 }
 
-void pool_learn_hint(struct pool *pool, uint64_t seconds)
+struct conn_rules pool_rules(const struct pool *pool)
 {
-	uint64_t hint_ms = seconds * 1000;
+	return (struct conn_rules){.safe_idle_ms = idle_learner_safe_ms(&pool->learner),
+				   .max_requests = pool->settings.max_requests};
+}
 
-	/* Of a short one, half: the floor must stay below what the server allows. */
-	hint_ms = hint_ms > 2 * HINT_MARGIN_MS ? hint_ms - HINT_MARGIN_MS : hint_ms / 2;
-	if (hint_ms != pool->hint_idle_ms) {
-		log_write(pool->log, LOG_INFO, "pool",
-			  "the server says Keep-Alive: timeout=%" PRIu64, seconds);
-		pool->hint_idle_ms = hint_ms;
+unsigned pool_retry_after_s(struct pool *pool)
+{
+	uint64_t served = window_count(&pool->served, pool->clock->now_ms);
+	uint64_t ahead = pool_waiting_count(pool) + 1;
+
+	if (served == 0) {
+		return WINDOW_SECONDS; /* nothing moved for so long */
 	}
+	return (unsigned)MIN((ahead * WINDOW_SECONDS + served - 1) / served,
+			     (uint64_t)RETRY_AFTER_MOST_S);
 }
 
 /* --- lending --- */
@@ -166,15 +185,15 @@ static void handle_suspend(struct pool *pool)
 		pool->clock->suspended = false;
 		log_write(pool->log, LOG_INFO, "pool",
 			  "the machine was suspended: every idle connection is retired");
-		pool_retire_all(pool, "suspend");
+		pool->wants_addresses = true;
+		janitor_retire_all(pool, "suspend");
 	}
 }
 
 /* The idle connection that was used last of those that may be lent to this waiter. */
 static struct conn *find_idle(struct pool *pool, const struct waiter *waiter)
 {
-	const struct conn_rules rules = {.safe_idle_ms = pool_safe_idle_ms(pool),
-					 .max_requests = pool->settings.max_requests};
+	const struct conn_rules rules = pool_rules(pool);
 	uint64_t now_ms = pool->clock->now_ms;
 
 	list_foreach_safe (node, &pool->conns[CONN_IDLE]) {
@@ -182,7 +201,7 @@ static struct conn *find_idle(struct pool *pool, const struct waiter *waiter)
 		const char *reason = conn_refuse_lending(conn, &rules, now_ms);
 
 		if (reason != NULL) {
-			conn_end(conn, CONN_END_IN_PEACE, ERR_NONE, reason);
+			janitor_look(conn);
 			continue;
 		}
 		if (conn->ready_serial <= waiter->fresh_after) {
@@ -330,7 +349,10 @@ void pool_cancel(struct pool *pool, struct waiter *waiter)
 /* A waiter that is off its list gets this slot. */
 static void serve(struct conn *conn, struct waiter *waiter)
 {
+	struct pool *pool = conn->pool;
+
 	timer_fini(&waiter->timer);
+	window_add(&pool->served, pool->clock->now_ms);
 	lend(conn, waiter);
 	waiter->ops->on_lent(waiter, conn);
 }
@@ -398,6 +420,7 @@ void pool_turn(struct pool *pool)
 		enum err err;
 
 		pool->is_changed = false;
+		janitor_turn(pool);
 		while (serve_urgent(pool) || serve_queue(pool)) {
 		}
 		err = unreachable(pool);
@@ -406,19 +429,8 @@ void pool_turn(struct pool *pool)
 		}
 		pool_open_missing(pool);
 	}
-	if (pool->is_changed) {
-		timer_set(&pool->wake, pool->clock->now_ms);
-	}
+	timer_set(&pool->wake, pool->is_changed
+				       ? pool->clock->now_ms
+				       : MIN(pool_open_wake_ms(pool), janitor_wake_ms(pool)));
 	free_dead(pool);
-}
-
-void pool_retire_all(struct pool *pool, const char *reason)
-{
-	list_foreach_safe (node, &pool->conns[CONN_IDLE]) {
-		conn_end(list_entry(node, struct conn, node), CONN_END_IN_PEACE, ERR_NONE, reason);
-	}
-	list_foreach (node, &pool->conns[CONN_LEASED]) {
-		list_entry(node, struct conn, node)->retire_reason = reason;
-	}
-	pool_changed(pool);
 }

@@ -5,7 +5,7 @@
  * of every loop turn does the rest: lends what came free, opens what is missing, frees what is dead. Nothing but
  * pool_acquire() lends inside a call, so no callback comes before the call that asked for it has returned.
  *
- * The bound counts connecting, handshaking, idle, leased and closing connections: never above settings.size.
+ * The bound counts connecting, handshaking, idle, leased, probe and closing connections: never above settings.size.
  */
 #pragma once
 
@@ -13,10 +13,13 @@
 #include "base/list.h"
 #include "base/macros.h"
 #include "base/mem.h"
+#include "base/window.h"
 #include "net/timer.h"
 #include "pool/address_book.h"
 #include "pool/codec.h"
 #include "pool/conn.h"
+#include "pool/heartbeat.h"
+#include "pool/idle_learner.h"
 #include "pool/queue.h"
 #include "pool/tenant.h"
 #include "pool/warmer.h"
@@ -57,6 +60,7 @@ struct pool_settings {
 	uint64_t max_connecting;
 	uint64_t max_lifetime_ms; /* 0: never */
 	uint64_t idle_timeout_ms; /* 0: learned */
+	uint64_t heartbeat_ms;    /* 0: off */
 	uint64_t max_requests;    /* 0: no bound */
 	uint64_t warm_window_ms;  /* so long without a request, the spares are let go; 0: never */
 	uint64_t solve_share; /* percent of the pool that QUEUE_SOLVE may hold; at least one slot */
@@ -71,6 +75,7 @@ struct pool_setup {
 	struct buffer_pool *buffers;
 	const struct codec *codec;
 	struct tls_client *tls; /* NULL: plain */
+	const char *authority;  /* of the upstream, for heartbeats; copied */
 };
 
 struct pool {
@@ -83,25 +88,38 @@ struct pool {
 	struct pool_settings settings;
 	struct list conns[CONN_STATES];
 	struct list open_slots; /* leased connections with a free slot */
+	struct list aging;      /* idle connections near their end, to be replaced */
+	struct list heartbeats; /* on their way; each leases a spare */
 	struct list urgent;     /* repeats: ahead of the queue */
 	struct queue queue;
 	uint64_t solves_leased; /* slots that QUEUE_SOLVE holds */
 	struct address_book book;
 	struct mem_cache conn_cache;
+	struct mem_cache heartbeat_cache;
+	char *heartbeat_head; /* owned */
 	struct warmer warmer;
-	struct timer wake; /* for the warmer's back-off */
+	struct idle_learner learner;
+	uint64_t followed_idle_ms; /* the learner's value that timers were set by */
+	uint64_t told_idle_ms;     /* and the one that was logged last */
+	enum idle_source told_source;
+	struct window served; /* waiters that were lent a slot: how fast the queue drains */
+	struct timer wake;    /* for the warmer and the janitor */
 	enum err
 		dns_err; /* why there is no address; ERR_NONE while there is one, or none is known yet */
 	enum err last_connect_err;
+	char connect_error_text[160]; /* of an opening that failed at once */
+	uint64_t
+		round_trip_us; /* of the line, smoothed: TCP connects took so long; 0: not known yet */
+	uint64_t connect_us; /* of a whole opening, smoothed */
 	uint64_t last_number;
 	uint64_t last_ready_serial;
 	uint64_t last_request_ms;
-	uint64_t hint_idle_ms; /* Keep-Alive: timeout= of the server; 0: none seen */
 	uint64_t random_state;
 	uint64_t handshakes_full;
 	uint64_t handshakes_resumed;
-	bool is_changed;  /* pool_turn() has something to do */
-	bool is_stopping; /* opens nothing more */
+	bool wants_addresses; /* asks its owner, who clears it, for a fresh look at DNS */
+	bool is_changed;      /* pool_turn() has something to do */
+	bool is_stopping;     /* opens nothing more */
 };
 
 void pool_init(struct pool *pool, const struct pool_setup *setup,
@@ -137,28 +155,32 @@ void pool_turn(struct pool *pool);
 /* Ends every leased connection: its transfers fail with `err`. */
 void pool_end_leased(struct pool *pool, enum err err, const char *reason);
 
-/* Ends every idle connection (after a suspend). Leased ones end when given back. */
-void pool_retire_all(struct pool *pool, const char *reason);
-
 size_t pool_bound_count(const struct pool *pool);
 size_t pool_waiting_count(const struct pool *pool);
 
-/* Is it warm: min_idle spare connections ready, or every connection that the bound allows? */
+/* In so many seconds a request that joins the queue now would probably be served: 1 to 60, by how fast the queue drains. */
+unsigned pool_retry_after_s(struct pool *pool);
+
+/* Is it warm: min_idle spare connections ready, their tickets read, or every connection that the bound allows? */
 bool pool_is_warm(const struct pool *pool);
 
 /* --- between pool.c and pool_open.c --- */
 uint64_t pool_solve_places(const struct pool *pool); /* the most slots that solves may hold */
 void pool_open_missing(struct pool *pool);
+uint64_t pool_open_wake_ms(
+	const struct pool *pool); /* when it should be asked again; UINT64_MAX: never */
 
-/* --- for conn.c and the codecs --- */
+/* --- for the other files of this folder --- */
 static inline void pool_changed(struct pool *pool)
 {
 	pool->is_changed = true;
 }
-uint64_t pool_safe_idle_ms(const struct pool *pool);
-uint64_t pool_expiry_ms(
-	struct pool *pool); /* for a connection that is ready now: max_lifetime with jitter */
-void pool_connected(struct pool *pool, struct conn *conn);
-void pool_connect_failed(struct pool *pool, struct conn *conn, enum err err);
-void pool_idle_closed(struct pool *pool, const struct conn *conn);
-void pool_learn_hint(struct pool *pool, uint64_t seconds);
+struct conn_rules pool_rules(const struct pool *pool);
+uint64_t pool_random(struct pool *pool);
+/* For a connection that is ready now: max_lifetime with jitter. */
+uint64_t pool_expiry_ms(struct pool *pool);
+/* Was there a request within warm_window? */
+bool pool_is_in_use(const struct pool *pool);
+void pool_connected(struct pool *pool, const struct conn *conn);
+void pool_connect_failed(struct pool *pool, const struct addr *peer, enum err err,
+			 const char *reason);

@@ -1,11 +1,13 @@
 /* Opens connections for the pool: how many are missing, and what became of each attempt. */
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/macros.h"
+#include "pool/janitor.h"
 #include "pool/pool.h"
 
 #include <inttypes.h>
 
-static uint64_t random_next(struct pool *pool)
+uint64_t pool_random(struct pool *pool)
 {
 	/* xorshift64: spreads turnovers and retries; nothing secret hangs on it. */
 	pool->random_state ^= pool->random_state << 13;
@@ -21,18 +23,27 @@ uint64_t pool_expiry_ms(struct pool *pool)
 	if (life_ms == 0) {
 		return UINT64_MAX;
 	}
-	return pool->clock->now_ms + life_ms - random_next(pool) % (life_ms / 4 + 1);
+	return pool->clock->now_ms + life_ms - pool_random(pool) % (life_ms / 4 + 1);
 }
 
-void pool_connected(struct pool *pool, struct conn *conn)
+/* An eighth of each new measurement, as TCP smooths its own (RFC 6298 section 2). */
+static void smooth(uint64_t *average_us, uint64_t measured_us)
+{
+	*average_us = *average_us == 0 ? measured_us : (*average_us * 7 + measured_us) / 8;
+}
+
+void pool_connected(struct pool *pool, const struct conn *conn)
 {
 	char peer[ADDR_TEXT_BYTES];
+	uint64_t took_us = conn->ready_us - conn->opened_us;
 
 	if (conn->was_resumed) {
 		pool->handshakes_resumed++;
 	} else {
 		pool->handshakes_full++;
 	}
+	smooth(&pool->connect_us, took_us);
+	smooth(&pool->round_trip_us, conn->stream.tcp_up_us - conn->stream.connect_us);
 	if (warmer_is_open(&pool->warmer)) {
 		log_write(pool->log, LOG_WARNING, "pool", "the upstream is reachable again");
 	}
@@ -40,20 +51,22 @@ void pool_connected(struct pool *pool, struct conn *conn)
 	log_write(pool->log, LOG_DEBUG, "pool",
 		  "connected conn=%" PRIu64 " peer=%s tls=%s resumed=%d ms=%" PRIu64, conn->number,
 		  addr_write(&conn->stream.peer, peer), stream_tls_version(&conn->stream),
-		  conn->was_resumed, (pool->clock->now_us - conn->opened_us) / 1000);
+		  conn->was_resumed, took_us / 1000);
 	pool_changed(pool);
 }
 
-void pool_connect_failed(struct pool *pool, struct conn *conn, enum err err)
+void pool_connect_failed(struct pool *pool, const struct addr *peer, enum err err,
+			 const char *reason)
 {
-	char peer[ADDR_TEXT_BYTES];
+	char text[ADDR_TEXT_BYTES];
 	bool was_open = warmer_is_open(&pool->warmer);
 
-	warmer_failed(&pool->warmer, pool->clock->now_ms, random_next(pool));
+	warmer_failed(&pool->warmer, pool->clock->now_ms, pool_random(pool));
 	pool->last_connect_err = err;
+	pool->wants_addresses = true;
 	log_write(pool->log, was_open ? LOG_DEBUG : LOG_WARNING, "pool",
-		  "connect failed conn=%" PRIu64 " peer=%s error=%s reason=\"%s\"", conn->number,
-		  addr_write(&conn->stream.peer, peer), err_name(err), conn->stream.error_text);
+		  "connect failed peer=%s error=%s reason=\"%s\"", addr_write(peer, text),
+		  err_name(err), reason);
 	if (!was_open && warmer_is_open(&pool->warmer)) {
 		log_write(
 			pool->log, LOG_ERROR, "pool",
@@ -61,20 +74,6 @@ void pool_connect_failed(struct pool *pool, struct conn *conn, enum err err)
 			err_name(err));
 	}
 	pool_changed(pool);
-}
-
-void pool_idle_closed(struct pool *pool, const struct conn *conn)
-{
-	log_write(pool->log, LOG_DEBUG, "pool", "idle close conn=%" PRIu64 " idle_ms=%" PRIu64,
-		  conn->number, pool->clock->now_ms - conn->idle_since_ms);
-}
-
-/* Is anybody likely to want a spare soon? */
-static bool is_in_use(const struct pool *pool)
-{
-	uint64_t window_ms = pool->settings.warm_window_ms;
-
-	return window_ms == 0 || pool->clock->now_ms - pool->last_request_ms < window_ms;
 }
 
 /* Queued requests that could use a connection now: solves held back by their share could not. */
@@ -87,36 +86,84 @@ static uint64_t demand_of(const struct pool *pool)
 	return queue_count(&pool->queue) - solves + MIN(solves, allowed);
 }
 
-static struct warmer_view view_of(const struct pool *pool)
+/* The openings that stall, and when the next one will. */
+static struct conn *find_stalled(const struct pool *pool, struct warmer_view *view)
 {
-	return (struct warmer_view){
+	static const enum conn_state states[] = {CONN_CONNECTING, CONN_HANDSHAKING};
+	uint64_t stall_us = warmer_stall_ms(&pool->warmer) * 1000;
+	struct conn *oldest = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
+		list_foreach (node, &pool->conns[states[i]]) {
+			struct conn *conn = list_entry(node, struct conn, node);
+
+			if (pool->clock->now_us < conn->opened_us + stall_us) {
+				view->connecting++;
+				view->stall_ms = MIN(view->stall_ms,
+						     (conn->opened_us + stall_us) / 1000 + 1);
+				continue;
+			}
+			view->stalled++;
+			if (oldest == NULL || conn->opened_us < oldest->opened_us) {
+				oldest = conn;
+			}
+		}
+	}
+	return oldest;
+}
+
+static struct warmer_view view_of(const struct pool *pool, struct conn **ret_stalled)
+{
+	struct warmer_view view = {
 		.size = pool->settings.size,
-		.min_idle = is_in_use(pool) ? pool->settings.min_idle : 0,
+		.min_idle = pool_is_in_use(pool) ? pool->settings.min_idle : 0,
 		.max_connecting = pool->settings.max_connecting,
-		.connecting =
-			pool->conns[CONN_CONNECTING].count + pool->conns[CONN_HANDSHAKING].count,
-		.idle = pool->conns[CONN_IDLE].count,
-		.bound = pool_bound_count(pool),
+		.stall_ms = UINT64_MAX,
+		.idle = pool->conns[CONN_IDLE].count - pool->aging.count + pool->heartbeats.count,
+		/* The probe gives its place up. */
+		.bound = pool_bound_count(pool) - pool->conns[CONN_PROBE].count,
 		.waiting = demand_of(pool),
 		.urgent = pool->urgent.count,
 	};
+
+	*ret_stalled = find_stalled(pool, &view);
+	return view;
+}
+
+/* Has a place come free, or will it when the server has seen the probe's end? */
+static bool has_place(struct pool *pool)
+{
+	if (pool_bound_count(pool) < pool->settings.size) {
+		return true;
+	}
+	janitor_give_up_probe(pool);
+	return false;
 }
 
 void pool_open_missing(struct pool *pool)
 {
-	struct warmer_view view = view_of(pool);
-	uint64_t wanted =
-		pool->is_stopping ? 0 : warmer_wanted(&pool->warmer, &view, pool->clock->now_ms);
+	struct conn *stalled;
+	struct warmer_view view = view_of(pool, &stalled);
+	uint64_t wanted;
 
-	for (; wanted > 0; wanted--) {
-		struct address *address = address_book_pick(&pool->book, pool->clock->now_ms);
-		enum err err;
-
-		if (address == NULL || conn_open(pool, address, &err) == NULL) {
-			break;
-		}
+	if (pool->is_stopping) {
+		return;
 	}
-	view = view_of(pool);
-	timer_set(&pool->wake,
-		  pool->is_stopping ? TIMER_NEVER : warmer_wake_ms(&pool->warmer, &view));
+	if (warmer_gives_up(&pool->warmer, &view, pool->clock->now_ms)) {
+		conn_give_up(stalled);
+		warmer_gave_up(&pool->warmer);
+		view = view_of(pool, &stalled);
+	}
+	wanted = warmer_wanted(&pool->warmer, &view, pool->clock->now_ms);
+	while (wanted > 0 && has_place(pool) && conn_open(pool)) {
+		wanted--;
+	}
+}
+
+uint64_t pool_open_wake_ms(const struct pool *pool)
+{
+	struct conn *stalled;
+	struct warmer_view view = view_of(pool, &stalled);
+
+	return pool->is_stopping ? UINT64_MAX : warmer_wake_ms(&pool->warmer, &view);
 }

@@ -159,8 +159,6 @@ START_TEST(test_warnings)
 		 "warning: F:1: pool.size: is below 4: each /solve.php holds"},
 		{{"listen=127.0.0.1:80", "access.allow="},
 		 "warning: F:2: access.allow: is empty, so every client of 127.0.0.1:80"},
-		{{"pool.heartbeat=10s"},
-		 "warning: F:1: pool.heartbeat: has no effect in this version"},
 		{{"response.server_timing=off"},
 		 "warning: F:1: response.server_timing: has no effect in this version"},
 		{{"admin.listen=off"}, "warning: F:1: admin.listen: has no effect in this version"},

@@ -1,0 +1,52 @@
+/*
+ * Keeps what is idle fit to be lent: settles new connections, has those that near their safe age replaced, lets go what
+ * is past it, keeps one of those as a probe, sends heartbeats, and retires what a stale connection or a changed address makes suspect.
+ *
+ * Effects only; what to go by is idle_learner.h, address_book.h and the pure functions below. Everything here comes from the
+ * loop. The connection may be ended by a call, but is not freed before the end of the turn.
+ */
+#pragma once
+
+#include <stdint.h>
+
+struct conn;
+struct pool;
+
+/* It has just become idle: sets its timer. */
+void janitor_watch(struct conn *conn);
+
+/* The timer of an idle connection or of the probe: does what is due. */
+void janitor_look(struct conn *conn);
+
+/* For codecs: the server closed it, in order, while it was idle. */
+void janitor_idle_closed(struct conn *conn);
+
+/* For codecs: Keep-Alive: timeout=N of a response. */
+void janitor_hint(struct pool *pool, uint64_t seconds);
+
+/*
+ * A connection that had been idle for so long turned out to be stale when it was lent: every idle one of that age or older
+ * is retired (of an age under a second, looked at), so that N dead sockets never cost N requests.
+ */
+void janitor_suspect(struct pool *pool, uint64_t idle_ms);
+
+/* Ends every idle connection and the probe (after a suspend). Leased ones end when given back. */
+void janitor_retire_all(struct pool *pool, const char *reason);
+
+/* The probe, if there is one, gives its place up to an opening. */
+void janitor_give_up_probe(struct pool *pool);
+
+/* The settings changed: looks at every idle connection again. */
+void janitor_look_at_all(struct pool *pool);
+
+/* At the end of a turn: judges closes, and retires connections to addresses that have gone. */
+void janitor_turn(struct pool *pool);
+/* When janitor_turn() has something to do although nothing happens; UINT64_MAX: never. */
+uint64_t janitor_wake_ms(const struct pool *pool);
+
+/*
+ * Pure: how long before its safe age a spare's replacement is begun. Between an eighth and a quarter of the safe age, by `draw` (0 to
+ * 1023), so that spares opened together are not replaced together; but twice the time that a connect takes at least, and half of the
+ * safe age at most.
+ */
+uint64_t janitor_lead_ms(uint64_t safe_idle_ms, uint64_t connect_ms, unsigned draw);
