@@ -3,6 +3,8 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "config/config_value.h"
+#include "config/config_yaml_clients.h"
 #include "config/config_yaml_file.h"
 
 #include <errno.h>
@@ -31,7 +33,8 @@ static void read_scalar(struct reader *reader, const struct option *option)
 
 	if (yaml_file_is_null(file)) {
 		value = SPAN("");
-		if (option->kind != OPTION_LIST && option->kind != OPTION_TEXT) {
+		if (option->kind != OPTION_LIST && option->kind != OPTION_TEXT &&
+		    option->kind != OPTION_CLIENTS) {
 			yaml_file_problem(
 				file, line, option->key,
 				"has no value; give one, or take the line out for the default");
@@ -95,6 +98,17 @@ static void read_sequence(struct reader *reader, const struct option *option, un
 	free(items.items);
 }
 
+static void read_clients(struct reader *reader, const struct option *option, unsigned depth)
+{
+	struct yaml_file *file = reader->file;
+	size_t line = yaml_file_line(file);
+	union option_value value;
+
+	if (config_yaml_read_clients(file, option->key, depth, &value.rows)) {
+		config_value_store(reader->config, option, &value, yaml_file_at(file, line));
+	}
+}
+
 /* The present event begins the value of an option. */
 static void read_option(struct reader *reader, const struct option *option, size_t key_line,
 			unsigned depth)
@@ -107,6 +121,8 @@ static void read_option(struct reader *reader, const struct option *option, size
 		yaml_file_skip(file, depth);
 	} else if (file->event.type == YAML_SCALAR_EVENT) {
 		read_scalar(reader, option);
+	} else if (option->kind == OPTION_CLIENTS) {
+		read_clients(reader, option, depth);
 	} else if (file->event.type == YAML_SEQUENCE_START_EVENT) {
 		read_sequence(reader, option, depth);
 	} else {
@@ -140,9 +156,16 @@ static void read_section(struct reader *reader, const char *path, size_t key_lin
 static void read_unknown(struct reader *reader, const char *path, size_t key_line, unsigned depth)
 {
 	struct yaml_file *file = reader->file;
+	const struct option *rows = config_find_rows(path);
 	char section[CONFIG_SECTION_BYTES];
 
-	if (file->event.type == YAML_MAPPING_START_EVENT && config_nearest_section(path, section)) {
+	if (rows != NULL) {
+		yaml_file_problem(
+			file, key_line, path,
+			"is part of a row; write the row indented beneath %s, as in crawler: {weight: 2}",
+			rows->key);
+	} else if (file->event.type == YAML_MAPPING_START_EVENT &&
+		   config_nearest_section(path, section)) {
 		yaml_file_problem(file, key_line, path, "unknown section; did you mean %s?",
 				  section);
 	} else {

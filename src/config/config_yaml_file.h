@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { YAML_FILE_DEPTH_MAX = 4 };
+enum { YAML_FILE_DEPTH_MAX = 5 };
 
 struct yaml_file {
 	yaml_parser_t parser;
