@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "config/config_clients.h"
 #include "config/config_value.h"
 
 #include <assert.h>
@@ -18,6 +19,7 @@
 #define C_TYPE_LIST        struct string_list
 #define C_TYPE_WORD        uint64_t
 #define C_TYPE_DURATION_OR uint64_t
+#define C_TYPE_CLIENTS     struct client_rows
 
 #define OPTION(type, field, kind, ...)                                    \
 	_Static_assert(__builtin_types_compatible_p(type, C_TYPE_##kind), \
@@ -43,6 +45,8 @@ static void clear(struct config *config, const struct option *option)
 		*text = NULL;
 	} else if (option->kind == OPTION_LIST) {
 		string_list_fini(field);
+	} else if (option->kind == OPTION_CLIENTS) {
+		client_rows_fini(field);
 	}
 }
 
@@ -61,6 +65,9 @@ static void store(struct config *config, const struct option *option,
 		break;
 	case OPTION_LIST:
 		*(struct string_list *)field = value->list;
+		break;
+	case OPTION_CLIENTS:
+		*(struct client_rows *)field = value->rows;
 		break;
 	case OPTION_U64:
 	case OPTION_DURATION:
@@ -101,6 +108,19 @@ const struct option *config_find(const char *key)
 {
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
 		if (strcmp(config_options[i].key, key) == 0) {
+			return &config_options[i];
+		}
+	}
+	return NULL;
+}
+
+const struct option *config_find_rows(const char *key)
+{
+	for (size_t i = 0; i < OPTION_COUNT; i++) {
+		size_t len = strlen(config_options[i].key);
+
+		if (config_options[i].kind == OPTION_CLIENTS &&
+		    strncmp(key, config_options[i].key, len) == 0 && key[len] == '.') {
 			return &config_options[i];
 		}
 	}
@@ -203,14 +223,34 @@ static void problem_unknown(struct config_problems *problems, const char *where,
 	}
 }
 
-static void store_with_origin(struct config *config, const struct option *option,
-			      const union option_value *value, const char *where)
+static void note_origin(struct config *config, const struct option *option, const char *where)
 {
 	char **origin = &config->origins[option - config_options];
 
-	store(config, option, value);
 	free(*origin);
 	*origin = where != NULL ? mem_strdup(where) : NULL;
+}
+
+void config_value_store(struct config *config, const struct option *option,
+			const union option_value *value, const char *where)
+{
+	store(config, option, value);
+	note_origin(config, option, where);
+}
+
+static void set_in_row(struct config *config, struct config_problems *problems, const char *where,
+		       const char *key, const char *text)
+{
+	const struct option *option = config_find_rows(key);
+	struct span path = span_of(key + strlen(option->key) + 1);
+	char at[CONFIG_WHERE_BYTES];
+	char fault[CONFIG_FAULT_BYTES];
+
+	if (client_rows_set(config_field(config, option), path, span_of(text), fault)) {
+		note_origin(config, option, where);
+	} else {
+		config_problem(problems, config_where(where, key, at), "%s", fault);
+	}
 }
 
 void config_set(struct config *config, struct config_problems *problems, const char *where,
@@ -221,12 +261,14 @@ void config_set(struct config *config, struct config_problems *problems, const c
 	char fault[CONFIG_FAULT_BYTES];
 	union option_value value;
 
-	if (option == NULL) {
+	if (option == NULL && config_find_rows(key) != NULL) {
+		set_in_row(config, problems, where, key, text);
+	} else if (option == NULL) {
 		problem_unknown(problems, where, key);
 	} else if (!config_value_read(option, span_of(text), &value, fault)) {
 		config_problem(problems, config_where(where, key, at), "%s", fault);
 	} else {
-		store_with_origin(config, option, &value, where);
+		config_value_store(config, option, &value, where);
 	}
 }
 
@@ -248,7 +290,7 @@ void config_set_list(struct config *config, struct config_problems *problems, co
 	} else if (!config_value_read_items(items, count, &value, fault)) {
 		config_problem(problems, config_where(where, key, at), "%s", fault);
 	} else {
-		store_with_origin(config, option, &value, where);
+		config_value_store(config, option, &value, where);
 	}
 }
 
@@ -277,6 +319,8 @@ bool config_is_same(const struct config *a, const struct config *b, const struct
 		return strcmp(*(char *const *)field_a, *(char *const *)field_b) == 0;
 	case OPTION_LIST:
 		return is_same_list(field_a, field_b);
+	case OPTION_CLIENTS:
+		return client_rows_are_same(field_a, field_b);
 	case OPTION_U64:
 	case OPTION_DURATION:
 	case OPTION_SIZE:

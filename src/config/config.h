@@ -27,6 +27,24 @@ struct string_list {
 	size_t count;
 };
 
+/*
+ * What one client may take, by its name; the one named "default" holds for clients without a row, and for what a row does
+ * not say. Names are unique; the order means nothing.
+ */
+#define CLIENT_ROW_UNSET UINT64_MAX /* as the default row says */
+
+struct client_row {
+	char *name; /* owned */
+	uint64_t weight;
+	uint64_t max_inflight;
+	uint64_t max_queued;
+};
+
+struct client_rows {
+	struct client_row *items; /* owned */
+	size_t count;
+};
+
 /* Values of a DURATION_OR field from here on are the index of a word ("auto", "off"). */
 #define OPTION_WORD_BASE  (UINT64_MAX - 15)
 #define OPTION_IS_WORD(v) ((v) >= OPTION_WORD_BASE)
@@ -51,6 +69,7 @@ enum option_kind {
 	OPTION_LIST,
 	OPTION_WORD,
 	OPTION_DURATION_OR,
+	OPTION_CLIENTS,
 };
 
 struct option {
@@ -115,8 +134,9 @@ size_t config_find_section(const char *name);
 MUST_USE bool config_nearest_section(const char *name, char ret_section[CONFIG_SECTION_BYTES]);
 
 /*
- * Sets one option from its text (lists take commas). `where` is "FILE:LINE", "--set KEY" or NULL, and becomes the option's
- * origin. On a fault adds a problem that names the option, what is wrong and what is allowed, and leaves the field alone.
+ * Sets one option from its text (lists take commas), or one field of a row: the key is then access.clients.NAME.FIELD, and
+ * NAME may hold dots. `where` is "FILE:LINE", "--set KEY" or NULL, and becomes the option's origin. On a fault adds a
+ * problem that names the option, what is wrong and what is allowed, and leaves the field alone.
  */
 void config_set(struct config *config, struct config_problems *problems, const char *where,
 		const char *key, const char *text);
@@ -134,6 +154,15 @@ char *config_allowed_text(const struct option *option, char out[CONFIG_ALLOWED_B
 
 /* Has the option the same value in both? For reloads, and to tell a default. */
 bool config_is_same(const struct config *a, const struct config *b, const struct option *option);
+
+/* What holds for the client of this name: its row, else the default one, else weight 1 and no bounds. Pure. */
+struct client_limits {
+	uint64_t weight;
+	uint64_t max_inflight; /* 0: no bound */
+	uint64_t max_queued;   /* 0: no bound */
+};
+
+struct client_limits config_client_limits(const struct client_rows *rows, struct span name);
 
 /*
  * What one option alone cannot show: addresses and networks that do not parse, a listen address other than

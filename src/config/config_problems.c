@@ -53,17 +53,17 @@ static const char *tail_of(const char *text, size_t longest)
 char *config_where(const char *origin, const char *key, char out[CONFIG_WHERE_BYTES])
 {
 	static const char set[] = "--set ";
-	const size_t longest_key = 80;
+	const size_t longest_key = 96; /* the longest that is right has 91: a field of a client */
 	const size_t longest_origin = CONFIG_WHERE_BYTES - longest_key - 3;
 
-	key = tail_of(key, longest_key);
 	if (origin == NULL) {
-		snprintf(out, CONFIG_WHERE_BYTES, "%s", key);
+		snprintf(out, CONFIG_WHERE_BYTES, "%s", tail_of(key, longest_key));
 	} else if (strncmp(origin, set, strlen(set)) == 0 &&
 		   strcmp(origin + strlen(set), key) == 0) {
-		snprintf(out, CONFIG_WHERE_BYTES, "%s", origin);
+		snprintf(out, CONFIG_WHERE_BYTES, "%s%s", set, tail_of(key, longest_key));
 	} else {
-		snprintf(out, CONFIG_WHERE_BYTES, "%s: %s", tail_of(origin, longest_origin), key);
+		snprintf(out, CONFIG_WHERE_BYTES, "%s: %s", tail_of(origin, longest_origin),
+			 tail_of(key, longest_key));
 	}
 	return out;
 }

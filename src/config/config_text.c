@@ -1,6 +1,6 @@
 /* Writes options for people: what is allowed, what a value is now. */
 #include "base/str.h"
-#include "config/config.h"
+#include "config/config_clients.h"
 #include "config/config_value.h"
 
 #include <inttypes.h>
@@ -25,6 +25,7 @@ static void write_number(const struct option *option, uint64_t number, char *out
 	case OPTION_TEXT:
 	case OPTION_LIST:
 	case OPTION_WORD:
+	case OPTION_CLIENTS:
 		snprintf(out, out_bytes, "%" PRIu64, number);
 		break;
 	}
@@ -50,7 +51,7 @@ char *config_allowed_text(const struct option *option, char out[CONFIG_ALLOWED_B
 {
 	char min[24];
 	char max[24];
-	char words[CONFIG_ALLOWED_BYTES / 2] = "";
+	char words[CONFIG_ALLOWED_BYTES] = "";
 
 	write_number(option, option->min, min, sizeof(min));
 	write_number(option, option->max, max, sizeof(max));
@@ -64,6 +65,9 @@ char *config_allowed_text(const struct option *option, char out[CONFIG_ALLOWED_B
 		break;
 	case OPTION_LIST:
 		snprintf(out, CONFIG_ALLOWED_BYTES, "list");
+		break;
+	case OPTION_CLIENTS:
+		snprintf(out, CONFIG_ALLOWED_BYTES, "rows of %s", client_field_names(words));
 		break;
 	case OPTION_WORD:
 		snprintf(out, CONFIG_ALLOWED_BYTES, "%s", words);
@@ -120,6 +124,9 @@ char *config_value_text(const struct config *config, const struct option *option
 		return out;
 	case OPTION_LIST:
 		write_list(field, out, out_bytes);
+		return out;
+	case OPTION_CLIENTS:
+		client_rows_write(field, out, out_bytes);
 		return out;
 	case OPTION_WORD:
 		word = word_at(option, *number);

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "config/config_clients.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,6 +128,7 @@ static void explain_form(const struct option *option, struct span text, char *ou
 		break;
 	case OPTION_TEXT:
 	case OPTION_LIST:
+	case OPTION_CLIENTS:
 		snprintf(out, out_bytes, "holds a control character");
 		break;
 	}
@@ -164,6 +166,7 @@ static bool read_number(const struct option *option, struct span text, uint64_t 
 	case OPTION_TEXT:
 	case OPTION_LIST:
 	case OPTION_WORD:
+	case OPTION_CLIENTS:
 		break;
 	}
 	return false;
@@ -185,7 +188,7 @@ static bool is_too_large(const struct option *option, struct span text)
 	}
 	/* The same unit after the digit 1: is that well formed? */
 	memcpy(shortened + 1, text.data + digits.len, text.len - digits.len);
-	return read_number(option, span_of(shortened), &ignored);
+	return read_number(option, (struct span){shortened, 1 + text.len - digits.len}, &ignored);
 }
 
 static bool read_in_range(const struct option *option, struct span text, uint64_t *ret_number,
@@ -208,7 +211,7 @@ static bool read_in_range(const struct option *option, struct span text, uint64_
 	return true;
 }
 
-static struct span trim(struct span text)
+struct span config_trim(struct span text)
 {
 	while (text.len > 0 && (text.data[0] == ' ' || text.data[0] == '\t')) {
 		text.data++;
@@ -225,7 +228,7 @@ static bool add_item(struct string_list *list, struct span item, char fault[CONF
 {
 	char quoted[CONFIG_QUOTE_BYTES];
 
-	item = trim(item);
+	item = config_trim(item);
 	if (item.len == 0) {
 		snprintf(fault, CONFIG_FAULT_BYTES,
 			 "has an empty item; take it out, or a comma too many");
@@ -264,7 +267,7 @@ static bool read_list(struct span text, union option_value *ret_value,
 		      char fault[CONFIG_FAULT_BYTES])
 {
 	struct string_list list = {0};
-	struct span rest = trim(text);
+	struct span rest = config_trim(text);
 	struct span item;
 
 	if (rest.len == 0) {
@@ -295,6 +298,8 @@ bool config_value_read(const struct option *option, struct span text, union opti
 		       refuse(option, text, why, fault);
 	case OPTION_LIST:
 		return read_list(text, ret_value, fault);
+	case OPTION_CLIENTS:
+		return client_rows_read(text, &ret_value->rows, fault);
 	case OPTION_TEXT:
 		if (has_control(text)) {
 			return refuse(option, text, why, fault);

@@ -16,6 +16,7 @@ union option_value {
 	uint64_t number;         /* U64, DURATION, SIZE, PERCENT, WORD, DURATION_OR */
 	char *text;              /* TEXT; owned */
 	struct string_list list; /* LIST; owned */
+	struct client_rows rows; /* CLIENTS; owned */
 };
 
 enum { CONFIG_FAULT_BYTES = 400, CONFIG_LIST_MAX = 1024 };
@@ -28,6 +29,13 @@ MUST_USE bool config_value_read(const struct option *option, struct span text,
 MUST_USE bool config_value_read_items(const char *const *items, size_t count,
 				      union option_value *ret_value,
 				      char fault[CONFIG_FAULT_BYTES]);
+
+/* Puts the value into its field, with `where` as origin. Takes over what the value owns. */
+void config_value_store(struct config *config, const struct option *option,
+			const union option_value *value, const char *where);
+
+/* The option whose rows a key like access.clients.NAME.FIELD belongs to; NULL: it is no such key. */
+const struct option *config_find_rows(const char *key);
 
 /* Where the option's value lies in a config. */
 static inline void *config_field(struct config *config, const struct option *option)
@@ -48,5 +56,8 @@ static inline struct span config_words(const struct option *option)
 }
 
 bool config_take_word(struct span *rest, struct span *ret_word);
+
+/* Without the blanks and tabs at both ends. */
+struct span config_trim(struct span text);
 
 void string_list_fini(struct string_list *list);

@@ -4,9 +4,12 @@
  *   pool:
  *     size: 50
  *   listen: [127.0.0.1:8080, unix:/run/warmpool/http.sock]
+ *   access:
+ *     clients:
+ *       crawler: {weight: 2}
  *
- * Also accepts the dotted form ("pool.size: 50"). Aliases, tags, several documents, duplicate keys and anything that is no
- * option are problems with FILE:LINE. A file larger than 1 MiB or deeper than 4 levels is refused.
+ * Also accepts the dotted form of an option ("pool.size: 50"). Aliases, tags, several documents, duplicate keys and anything that is no
+ * option are problems with FILE:LINE. A file larger than 1 MiB or deeper than 5 levels is refused.
  */
 #pragma once
 

@@ -28,6 +28,9 @@ def _run(*arguments):
     ("listen=0.0.0.0:8080", ["access.allow", "127.0.0.1"]),
     ("listen=[::]:8080", ["access.allow"]),
     ("listen=localhost:8080", ["127.0.0.1:PORT"]),
+    ("access.clients.10.0.0.7.weight=0", ["out of range", "1 to 1000"]),
+    ("access.clients.crawler.wieght=2", ["did you mean weight"]),
+    ("access.clients=crawler", ["crawler.weight=2"]),
 ])
 @pytest.mark.parametrize("command", ["check", "run"])
 def test_a_bad_setting_is_refused_with_its_remedy(command, setting, words):
@@ -47,6 +50,22 @@ def test_a_setting_overrides_the_file_and_is_the_one_named(tmp_path):
     result = _run("check", "-c", str(path), "--set", "pool.size=0")
     assert result.returncode == 1
     assert result.stderr.startswith("--set pool.size: ")
+
+
+def test_rows_by_client_are_checked_line_by_line(tmp_path):
+    path = tmp_path / "warmpool.yaml"
+    path.write_text(
+        "access:\n  clients:\n    default: {max_queued: 50}\n    crawler:\n      wieght: 2\n      max_inflight: 10\n"
+        "    10.0.0.7:\n      weight: 0\n")
+    result = _run("check", "-c", str(path))
+    assert result.returncode == 1
+    assert result.stderr.splitlines() == [
+        f"{path}:5: access.clients.crawler: 'wieght' is no field of a row; did you mean weight?",
+        f"{path}:8: access.clients.10.0.0.7.weight: '0' is out of range; allowed: 1 to 1000",
+    ]
+    path.write_text(path.read_text().replace("wieght", "weight").replace("weight: 0", "weight: 3"))
+    result = _run("check", "-c", str(path), "--set", "access.clients.fd00::1.weight=2")
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 def test_a_missing_file_is_named():

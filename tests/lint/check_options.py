@@ -43,7 +43,9 @@ def read_docs(text):
 
 
 def plain_value(text):
-    """The text form of a YAML value of our own file: no list brackets, no quotes."""
+    """The text form of a YAML value of our own file: no list brackets, no quotes. Of rows it holds none: {}."""
+    if text.strip() == "{}":
+        return "(empty)"
     items = text.strip().removeprefix("[").removesuffix("]").split(",")
     return ", ".join(item.strip().strip('"') for item in items) or "(empty)"
 
@@ -87,14 +89,16 @@ def self_test():
         "listen     a:1, b:2  list         no\n    Where.\n"
         "pool.size  25        1 to 10      yes\n    How many. No effect in\n    this version yet.\n"
         "pool.name  (empty)   text         yes\n    Called.\n"
+        "pool.rows  (empty)   rows of a 1  yes\n    By name.\n"
     )
-    declared = ["listen", "pool.size", "pool.name"]
+    declared = ["listen", "pool.size", "pool.name", "pool.rows"]
     docs = (
         "| `listen` | `a:1, b:2` | list | no | Where. |\n"
         "| `pool.size` † | `25` | 1 to 10 | yes | How many. |\n"
         "| `pool.name` | (empty) | text | yes | Called. |\n"
+        "| `pool.rows` | (empty) | rows of a 1 | yes | By name. |\n"
     )
-    conf = 'listen: [a:1, "b:2"]\npool:\n  # how many\n  size: 25\n  name: ""\n'
+    conf = 'listen: [a:1, "b:2"]\npool:\n  # how many\n  size: 25\n  name: ""\n  rows: {}\n'
     slips = [
         ("row missing", docs.replace("| `listen`", "| listen"), conf, declared),
         ("default in docs", docs.replace("`25`", "`26`"), conf, declared),
@@ -105,6 +109,7 @@ def self_test():
         ("key missing in conf", docs, conf.replace("  size: 25\n", ""), declared),
         ("default in conf", docs, conf.replace("25", "26"), declared),
         ("list in conf", docs, conf.replace('"b:2"', '"b:3"'), declared),
+        ("rows in conf", docs, conf.replace("{}", "{a: {b: 1}}"), declared),
         ("unknown in conf", docs, conf + "  other: 1\n", declared),
         ("old build", docs, conf, declared + ["pool.new"]),
     ]

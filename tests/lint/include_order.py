@@ -18,7 +18,7 @@ EXTERNAL = [
     ("event2/", FROM_NET_UP),
     ("openssl/", ("net/",)),
     ("ares", ("net/resolver.", "net/lookup.")),
-    ("yaml.h", ("config/config_yaml.c",)),
+    ("yaml.h", ("config/config_yaml.c", "config/config_yaml_file.")),
     ("evhtp", ("admin/",)),
     ("jansson", ("admin/",)),
     ("systemd/", ("daemon/service.c",)),

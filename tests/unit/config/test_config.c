@@ -48,6 +48,7 @@ START_TEST(test_defaults)
 	ck_assert_uint_eq(config.queue_timeout_ms, 10000);
 	ck_assert_uint_eq(config.limits_buffered_bytes, (uint64_t)512 << 20);
 	ck_assert_uint_eq(config.access_hosts.count, 0);
+	ck_assert_uint_eq(config.access_clients.count, 0);
 	ck_assert_uint_eq(config.response_server_timing, SERVER_TIMING_LOOPBACK);
 	config_fini(&config);
 }
@@ -339,6 +340,9 @@ START_TEST(test_where)
 	ck_assert_str_eq(config_where("--set pool.size", "pool.size", out), "--set pool.size");
 	ck_assert_str_eq(config_where("--set pool.size", "pool.min_idle", out),
 			 "--set pool.size: pool.min_idle");
+	/* The longest key of all keeps its beginning. */
+	snprintf(name, sizeof(name), "access.clients.%063d.max_inflight", 0);
+	ck_assert_str_eq(config_where(NULL, name, out), name);
 	memset(name, 'x', sizeof(name));
 	snprintf(name + 1900, 100, ":77");
 	ck_assert_ptr_nonnull(strstr(config_where(name, "pool.size", out), "x:77: pool.size"));
@@ -352,7 +356,7 @@ START_TEST(test_sameness)
 		{"upstream.url", "https://x"}, {"pool.size", "26"},
 		{"pool.idle_timeout", "10s"},  {"log.level", "error"},
 		{"pool.solve_share", "51%"},   {"access.hosts", "x"},
-		{"limits.buffered", "1GiB"},
+		{"limits.buffered", "1GiB"},   {"access.clients", "a.weight=2"},
 	};
 	struct config a;
 	struct config b;

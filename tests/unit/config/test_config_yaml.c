@@ -63,6 +63,20 @@ START_TEST(test_forms_that_are_read)
 		{"upstream.ca_file: \"null\"\n", "upstream.ca_file", "null"},
 		{"upstream:\n  url: https://x.example/ # a comment\n", "upstream.url",
 		 "https://x.example/"},
+		{"access:\n  clients:\n    default: {weight: 3}\n    10.0.0.7:\n      max_queued: 5\n      weight: '2'\n",
+		 "access.clients", "default.weight=3, 10.0.0.7.weight=2, 10.0.0.7.max_queued=5"},
+		{"access.clients: {crawler: {max_inflight: 0}}\n", "access.clients",
+		 "crawler.max_inflight=0"},
+		{"access.clients:\n  fd00::1: {weight: 2}\n  ::1: {weight: 3}\n", "access.clients",
+		 "fd00::1.weight=2, ::1.weight=3"},
+		{"access.clients: {a: {}, b: ~, c: {weight: 4}, d: }\n", "access.clients",
+		 "c.weight=4"},
+		{"access.clients: crawler.weight=2, default.max_queued=50\n", "access.clients",
+		 "crawler.weight=2, default.max_queued=50"},
+		{"access.clients: {}\n", "access.clients", ""},
+		{"access.clients: []\n", "access.clients", ""},
+		{"access.clients:\n", "access.clients", ""},
+		{"access.clients: ''\n", "access.clients", ""},
 		{"pool:\n", "pool.size", "25"},
 		{"pool: ~\n", "pool.size", "25"},
 		{"pool: {}\n", "pool.size", "25"},
@@ -166,6 +180,58 @@ START_TEST(test_one_slip_is_one_line)
 		 "F:1: listen: an item must be a plain text; an IPv6 address needs quotes: \"[::1]:8080\", \"::1/128\""},
 		{"listen: ['']\n",
 		 "F:1: listen: has an empty item; take it out, or a comma too many"},
+		{"access.clients:\n  crawler:\n    wieght: 2\n",
+		 "F:3: access.clients.crawler: 'wieght' is no field of a row; did you mean weight?"},
+		{"access.clients:\n  crawler:\n    speed: {a: b}\n    weight: 2\n",
+		 "F:3: access.clients.crawler: 'speed' is no field of a row; allowed: weight, max_inflight, max_queued"},
+		{"access.clients:\n  crawler:\n    max_queued: 1\n    weight: ten\n",
+		 "F:4: access.clients.crawler.weight: 'ten' is not a whole number; allowed: 1 to 1000"},
+		{"access.clients:\n  crawler:\n    weight: 0\n",
+		 "F:3: access.clients.crawler.weight: '0' is out of range; allowed: 1 to 1000"},
+		{"access.clients:\n  crawler:\n    weight:\n",
+		 "F:3: access.clients.crawler.weight: has no value; give one, or take the line out for the default"},
+		{"access.clients:\n  crawler:\n    weight: [1]\n",
+		 "F:3: access.clients.crawler.weight: takes one number; allowed: 1 to 1000"},
+		{"access.clients:\n  crawler:\n    weight:\n      a: b\n",
+		 "F:4: access.clients.crawler.weight: takes one number; allowed: 1 to 1000"},
+		{"access.clients:\n  crawler:\n    weight: \"1\\0\"\n",
+		 "F:3: access.clients.crawler.weight: '1?' is not a whole number; allowed: 1 to 1000"},
+		{"access.clients:\n  crawler:\n    weight: 2\n    max_queued: 0\n    weight: 2\n",
+		 "F:5: access.clients.crawler.weight: given twice, first in line 3; keep one"},
+		{"access.clients:\n  crawler: {weight: 2}\n  other: {weight: 2}\n  crawler: {size: 2}\n",
+		 "F:4: access.clients.crawler: given twice, first in line 2; keep one"},
+		{"access.clients:\n  a: {}\n  a: {}\n",
+		 "F:3: access.clients.a: given twice, first in line 2; keep one"},
+		{"access.clients:\n  crawler: 2\n",
+		 "F:2: access.clients.crawler: is a row; write its fields indented beneath it: weight, max_inflight, max_queued"},
+		{"access.clients:\n  crawler:\n  weight: 2\n",
+		 "F:3: access.clients.weight: is a row; write its fields indented beneath it: weight, max_inflight, max_queued"},
+		{"access.clients:\n  crawler: [weight, 2]\n",
+		 "F:2: access.clients.crawler: is a row; write its fields indented beneath it: weight, max_inflight, max_queued"},
+		{"access.clients:\n  a:\n    weight: 2\n    b:\n      weight: 2\n",
+		 "F:4: access.clients.a: 'b' is no field of a row; allowed: weight, max_inflight, max_queued"},
+		{"access.clients:\n  a b:\n    weight: x\n",
+		 "F:2: access.clients: 'a b' is no name of a client; allowed: 1 to 63 printable ASCII characters without blank, comma and ="},
+		{"access.clients:\n  [a]: {weight: 2}\n",
+		 "F:2: access.clients: a key must be the name of a client, such as crawler"},
+		{"access.clients:\n  a:\n    {b: c}: 2\n",
+		 "F:3: access.clients.a: a key must be a field, such as weight"},
+		{"access.clients:\n  a: &b {weight: 2}\n",
+		 "F:2: anchors (&name) are not supported; write the value out"},
+		{"access.clients:\n  *a : {weight: 2}\n",
+		 "F:2: aliases (*name) are not supported; write the value out"},
+		{"access.clients:\n  a: {!!str weight: 2}\n",
+		 "F:2: tags (!name) are not supported; leave it out"},
+		{"access.clients:\n  a: {weight: *b}\n",
+		 "F:2: aliases (*name) are not supported; write the value out"},
+		{"access.clients:\n  - a: {weight: [2]}\n  - b\n",
+		 "F:2: access.clients: takes rows by name, not a list, as in crawler: {weight: 2}"},
+		{"access.clients: crawler\n",
+		 "F:1: access.clients: 'crawler' is no NAME.FIELD=VALUE, as in crawler.weight=2"},
+		{"access:\n  clients: {}\n  clients.a.weight: 2\n",
+		 "F:3: access.clients.a.weight: is part of a row; write the row indented beneath access.clients, as in crawler: {weight: 2}"},
+		{"access.clients:\n  a: {weight: 2\n",
+		 "F:3: not valid YAML: while parsing a flow mapping, did not find expected ',' or '}'"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -190,14 +256,17 @@ START_TEST(test_depth_is_bounded)
 	read_text(&rig, SPAN("a: {b: {c: {d: 1}}}\n"));
 	expect_only(&rig.problems, "F:1: a: unknown option; `warmpool options` lists them all");
 	fini(&rig);
-	read_text(&rig, SPAN("a: {b: {c: {d: {e: 1}}}}\npool.szie: 1\n"));
+	read_text(&rig, SPAN("a: {b: {c: {d: {e: 1}}}}\n"));
+	expect_only(&rig.problems, "F:1: a: unknown option; `warmpool options` lists them all");
+	fini(&rig);
+	read_text(&rig, SPAN("a: {b: {c: {d: {e: {f: 1}}}}}\npool.szie: 1\n"));
 	ck_assert_uint_eq(rig.problems.count, 2);
-	ck_assert_str_eq(rig.problems.lines[1], "F:1: nested deeper than 4 levels");
+	ck_assert_str_eq(rig.problems.lines[1], "F:1: nested deeper than 5 levels");
 	fini(&rig);
 	memset(deep, '[', sizeof(deep));
 	memcpy(deep, "listen: ", 8);
 	read_text(&rig, (struct span){deep, sizeof(deep)});
-	expect_part(&rig.problems, "F:1: nested deeper than 4 levels");
+	expect_part(&rig.problems, "F:1: nested deeper than 5 levels");
 	fini(&rig);
 }
 END_TEST
@@ -212,6 +281,13 @@ START_TEST(test_a_problem_does_not_hide_the_next)
 	ck_assert_uint_eq(rig.problems.count, 4);
 	expect_value(&rig.config, "pool.size", "25");
 	expect_value(&rig.config, "pool.min_idle", "7");
+	expect_part(&rig.problems, "F:6: log.level: 'loud'");
+	fini(&rig);
+	read_text(
+		&rig,
+		SPAN("access.clients:\n  a: 1\n  a b: {}\n  b: {x: 1, weight: 0, weight: 1}\n  c: []\nlog.level: loud\n"));
+	ck_assert_uint_eq(rig.problems.count, 7);
+	expect_value(&rig.config, "access.clients", "");
 	expect_part(&rig.problems, "F:6: log.level: 'loud'");
 	fini(&rig);
 }
@@ -298,6 +374,29 @@ START_TEST(test_long_lists_are_bounded)
 }
 END_TEST
 
+START_TEST(test_rows_are_bounded)
+{
+	struct rig rig;
+	char text[32 * 2000] = "access.clients:\n";
+	size_t at = strlen(text);
+
+	for (size_t i = 0; i < 1024; i++) {
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "  c%zu: {weight: 2}\n", i);
+	}
+	read_text(&rig, (struct span){text, at});
+	expect_no_problem(&rig.problems);
+	ck_assert_uint_eq(rig.config.access_clients.count, 1024);
+	fini(&rig);
+	for (size_t i = 1024; i < 2000; i++) {
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "  c%zu: {weight: 2}\n", i);
+	}
+	read_text(&rig, (struct span){text, at});
+	expect_only(&rig.problems, "F:1026: access.clients: has more than 1024 rows");
+	ck_assert_uint_eq(rig.config.access_clients.count, 0);
+	fini(&rig);
+}
+END_TEST
+
 START_TEST(test_files)
 {
 	char name[] = "/tmp/test_config_XXXXXX";
@@ -330,4 +429,4 @@ END_TEST
 SUITE_MAIN("config/config_yaml", test_forms_that_are_read, test_origins_are_lines,
 	   test_one_slip_is_one_line, test_depth_is_bounded, test_a_problem_does_not_hide_the_next,
 	   test_syntax_errors_have_a_line_and_a_hint, test_a_hostile_file_ends_soon,
-	   test_long_lists_are_bounded, test_files)
+	   test_long_lists_are_bounded, test_rows_are_bounded, test_files)
