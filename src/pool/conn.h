@@ -56,6 +56,7 @@ struct conn {
 	uint64_t opened_us;    /* when its opening began, at whichever address */
 	uint64_t ready_us;
 	uint64_t connect_deadline_ms;
+	uint64_t stall_ms; /* from then on its opening stalls (warmer.h) */
 	uint64_t idle_since_ms;
 	uint64_t lent_idle_ms; /* how long it had been idle when it was last lent */
 	uint64_t expires_ms;   /* max_lifetime with its jitter; UINT64_MAX: never */

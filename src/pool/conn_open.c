@@ -38,6 +38,7 @@ static struct conn *attempt(struct pool *pool, struct address *address, enum con
 	conn->opened_us = first != NULL ? first->opened_us : pool->clock->now_us;
 	conn->connect_deadline_ms = first != NULL ? first->connect_deadline_ms
 						  : now_ms + pool->settings.connect_timeout_ms;
+	conn->stall_ms = first != NULL ? first->stall_ms : now_ms + warmer_stall_ms(&pool->warmer);
 	conn->expires_ms = UINT64_MAX;
 	conn->state = state;
 	list_push_front(&pool->conns[state], &conn->node);

@@ -272,15 +272,15 @@ static void lend(struct conn *conn, const struct waiter *waiter)
 {
 	conn_lend(conn);
 	conn->pool->solves_leased += waiter->class == QUEUE_SOLVE;
+	queue_lend(&conn->pool->queue, waiter->tenant);
 	pool_changed(conn->pool); /* a spare may have to be opened */
 }
 
 void pool_lease_over(struct pool *pool, const struct waiter *waiter)
 {
-	if (waiter->class == QUEUE_SOLVE) {
-		pool->solves_leased--;
-		pool_changed(pool);
-	}
+	pool->solves_leased -= waiter->class == QUEUE_SOLVE;
+	queue_give_back(&pool->queue, waiter->tenant);
+	pool_changed(pool);
 }
 
 /* May this newcomer take a slot past those that wait? Only when none of them could. */
@@ -292,7 +292,19 @@ static bool may_pass(const struct pool *pool, const struct waiter *waiter)
 		return true;
 	}
 	return list_is_empty(&pool->urgent) && !queue_has_next(&pool->queue, solves_allowed) &&
+	       tenant_has_room(waiter->tenant) &&
 	       (waiter->class != QUEUE_SOLVE || solves_allowed);
+}
+
+/* Why there is no place in the queue for another one of this tenant, or ERR_NONE. */
+static enum err refuse_place(const struct pool *pool, const struct tenant *tenant)
+{
+	uint64_t most = tenant->limits.max_queued;
+
+	if (queue_count(&pool->queue) >= pool->settings.queue_size) {
+		return ERR_QUEUE_FULL;
+	}
+	return most > 0 && tenant_waiting_count(tenant) >= most ? ERR_CLIENT_QUEUE_FULL : ERR_NONE;
 }
 
 static void take_place(struct pool *pool, struct waiter *waiter)
@@ -323,9 +335,8 @@ struct conn *pool_acquire(struct pool *pool, struct waiter *waiter, enum err *re
 		return conn;
 	}
 	*ret_err = unreachable(pool);
-	if (*ret_err == ERR_NONE && waiter->fresh_after == 0 &&
-	    queue_count(&pool->queue) >= pool->settings.queue_size) {
-		*ret_err = ERR_QUEUE_FULL;
+	if (*ret_err == ERR_NONE && waiter->fresh_after == 0) {
+		*ret_err = refuse_place(pool, waiter->tenant);
 	}
 	if (*ret_err == ERR_NONE) {
 		take_place(pool, waiter);
@@ -411,6 +422,8 @@ static void refuse_all(struct pool *pool, enum err err)
 
 void pool_turn(struct pool *pool)
 {
+	uint64_t open_ms = UINT64_MAX;
+
 	handle_suspend(pool);
 	if (!pool->is_changed) {
 		return;
@@ -427,10 +440,9 @@ void pool_turn(struct pool *pool)
 		if (err != ERR_NONE) {
 			refuse_all(pool, err);
 		}
-		pool_open_missing(pool);
+		open_ms = pool_open_missing(pool);
 	}
-	timer_set(&pool->wake, pool->is_changed
-				       ? pool->clock->now_ms
-				       : MIN(pool_open_wake_ms(pool), janitor_wake_ms(pool)));
+	timer_set(&pool->wake, pool->is_changed ? pool->clock->now_ms
+						: MIN(open_ms, janitor_wake_ms(pool)));
 	free_dead(pool);
 }

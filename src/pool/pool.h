@@ -134,13 +134,13 @@ void pool_set_addresses(struct pool *pool, const struct addr *addrs, size_t coun
 
 /*
  * Lends a slot at once (returns its connection), or queues the waiter (NULL, *ret_err ERR_NONE), or refuses it
- * (NULL and ERR_QUEUE_FULL or why the upstream cannot be reached). The waiter's ops, tenant, class, deadline_ms and fresh_after
+ * (NULL and ERR_QUEUE_FULL, ERR_CLIENT_QUEUE_FULL or why the upstream cannot be reached). The waiter's ops, tenant, class, deadline_ms and fresh_after
  * are set. Once lent, pool_lease_over() must follow when the transfer has ended.
  * With fresh_after it goes ahead of the queue, and queue.size does not count for it.
  */
 MUST_USE struct conn *pool_acquire(struct pool *pool, struct waiter *waiter, enum err *ret_err);
 
-/* What the waiter was lent is given back: said for solves, whose share is bounded. */
+/* What the waiter was lent is given back: the shares of solves and of each tenant are bounded. */
 void pool_lease_over(struct pool *pool, const struct waiter *waiter);
 
 /* Takes a waiter out of the queue; no callback comes. Does nothing when it is in none. */
@@ -166,9 +166,8 @@ bool pool_is_warm(const struct pool *pool);
 
 /* --- between pool.c and pool_open.c --- */
 uint64_t pool_solve_places(const struct pool *pool); /* the most slots that solves may hold */
-void pool_open_missing(struct pool *pool);
-uint64_t pool_open_wake_ms(
-	const struct pool *pool); /* when it should be asked again; UINT64_MAX: never */
+/* Returns when it should be asked again although nothing changed; UINT64_MAX: never. */
+uint64_t pool_open_missing(struct pool *pool);
 
 /* --- for the other files of this folder --- */
 static inline void pool_changed(struct pool *pool)

@@ -76,31 +76,29 @@ void pool_connect_failed(struct pool *pool, const struct addr *peer, enum err er
 	pool_changed(pool);
 }
 
-/* Queued requests that could use a connection now: solves held back by their share could not. */
+/* Queued requests that could use a connection now: those held back by a share or a bound could not. */
 static uint64_t demand_of(const struct pool *pool)
 {
-	uint64_t solves = pool->queue.counts[QUEUE_SOLVE];
 	uint64_t places = pool_solve_places(pool);
 	uint64_t allowed = places > pool->solves_leased ? places - pool->solves_leased : 0;
 
-	return queue_count(&pool->queue) - solves + MIN(solves, allowed);
+	return queue_servable(&pool->queue, QUEUE_POLL) + queue_servable(&pool->queue, QUEUE_WORK) +
+	       MIN(queue_servable(&pool->queue, QUEUE_SOLVE), allowed);
 }
 
 /* The openings that stall, and when the next one will. */
 static struct conn *find_stalled(const struct pool *pool, struct warmer_view *view)
 {
 	static const enum conn_state states[] = {CONN_CONNECTING, CONN_HANDSHAKING};
-	uint64_t stall_us = warmer_stall_ms(&pool->warmer) * 1000;
 	struct conn *oldest = NULL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
 		list_foreach (node, &pool->conns[states[i]]) {
 			struct conn *conn = list_entry(node, struct conn, node);
 
-			if (pool->clock->now_us < conn->opened_us + stall_us) {
+			if (pool->clock->now_ms < conn->stall_ms) {
 				view->connecting++;
-				view->stall_ms = MIN(view->stall_ms,
-						     (conn->opened_us + stall_us) / 1000 + 1);
+				view->stall_ms = MIN(view->stall_ms, conn->stall_ms);
 				continue;
 			}
 			view->stalled++;
@@ -140,30 +138,27 @@ static bool has_place(struct pool *pool)
 	return false;
 }
 
-void pool_open_missing(struct pool *pool)
+uint64_t pool_open_missing(struct pool *pool)
 {
 	struct conn *stalled;
-	struct warmer_view view = view_of(pool, &stalled);
+	struct warmer_view view;
 	uint64_t wanted;
 
 	if (pool->is_stopping) {
-		return;
+		return UINT64_MAX;
 	}
+	view = view_of(pool, &stalled);
 	if (warmer_gives_up(&pool->warmer, &view, pool->clock->now_ms)) {
 		conn_give_up(stalled);
 		warmer_gave_up(&pool->warmer);
 		view = view_of(pool, &stalled);
 	}
 	wanted = warmer_wanted(&pool->warmer, &view, pool->clock->now_ms);
-	while (wanted > 0 && has_place(pool) && conn_open(pool)) {
-		wanted--;
+	if (wanted > 0) {
+		while (wanted > 0 && has_place(pool) && conn_open(pool)) {
+			wanted--;
+		}
+		view = view_of(pool, &stalled);
 	}
-}
-
-uint64_t pool_open_wake_ms(const struct pool *pool)
-{
-	struct conn *stalled;
-	struct warmer_view view = view_of(pool, &stalled);
-
-	return pool->is_stopping ? UINT64_MAX : warmer_wake_ms(&pool->warmer, &view);
+	return warmer_wake_ms(&pool->warmer, &view);
 }

@@ -1,6 +1,8 @@
 /* Owns the order in which waiters are served. */
 #include "pool/queue.h"
 
+#include "base/macros.h"
+
 #include <assert.h>
 
 void queue_init(struct queue *queue)
@@ -21,6 +23,58 @@ size_t queue_count(const struct queue *queue)
 	return count;
 }
 
+/* On its lane exactly while it has waiters and its tenant has room. */
+static void place(struct queue *queue, struct tenant *tenant, enum queue_class class)
+{
+	struct queue_flow *flow = &tenant->flows[class];
+
+	if (list_is_empty(&flow->waiters) || !tenant_has_room(tenant)) {
+		list_remove(&flow->node);
+	} else if (flow->node.list == NULL) {
+		flow->turns = tenant->limits.weight;
+		list_push_back(&queue->lanes[class], &flow->node);
+	}
+}
+
+static void place_all(struct queue *queue, struct tenant *tenant)
+{
+	for (unsigned i = 0; i < QUEUE_CLASSES; i++) {
+		place(queue, tenant, i);
+	}
+}
+
+void queue_lend(struct queue *queue, struct tenant *tenant)
+{
+	tenant->leased++;
+	if (tenant->leased == tenant->limits.max_inflight) {
+		place_all(queue, tenant);
+	}
+}
+
+void queue_give_back(struct queue *queue, struct tenant *tenant)
+{
+	assert(tenant->leased > 0);
+	tenant->leased--;
+	if (tenant->leased + 1 == tenant->limits.max_inflight) {
+		place_all(queue, tenant);
+	}
+}
+
+size_t queue_servable(const struct queue *queue, enum queue_class class)
+{
+	size_t count = 0;
+
+	list_foreach (node, &queue->lanes[class]) {
+		struct queue_flow *flow = list_entry(node, struct queue_flow, node);
+		const struct tenant *tenant = CONTAINER_OF(flow, struct tenant, flows[class]);
+		uint64_t most = tenant->limits.max_inflight;
+
+		count += most == 0 ? flow->waiters.count
+				   : MIN(flow->waiters.count, most - tenant->leased);
+	}
+	return count;
+}
+
 void queue_push(struct queue *queue, struct tenant *tenant, enum queue_class class,
 		struct list_node *node)
 {
@@ -28,9 +82,7 @@ void queue_push(struct queue *queue, struct tenant *tenant, enum queue_class cla
 
 	list_push_back(&flow->waiters, node);
 	queue->counts[class]++;
-	if (flow->node.list == NULL) {
-		list_push_back(&queue->lanes[class], &flow->node);
-	}
+	place(queue, tenant, class);
 }
 
 void queue_remove(struct queue *queue, struct tenant *tenant, enum queue_class class,
@@ -41,24 +93,17 @@ void queue_remove(struct queue *queue, struct tenant *tenant, enum queue_class c
 	assert(node->list == &flow->waiters);
 	list_remove(node);
 	queue->counts[class]--;
-	if (list_is_empty(&flow->waiters)) {
-		list_remove(&flow->node);
-	}
-}
-
-bool queue_has_next(const struct queue *queue, bool solves_allowed)
-{
-	return queue->counts[QUEUE_POLL] > 0 || queue->counts[QUEUE_WORK] > 0 ||
-	       (solves_allowed && queue->counts[QUEUE_SOLVE] > 0);
+	place(queue, tenant, class);
 }
 
 /* Whose turn is it? QUEUE_CLASSES: nobody's. */
 static enum queue_class next_class(const struct queue *queue, bool solves_allowed)
 {
-	bool has_work = queue->counts[QUEUE_WORK] > 0;
-	bool has_solve = solves_allowed && queue->counts[QUEUE_SOLVE] > 0;
+	bool has_poll = !list_is_empty(&queue->lanes[QUEUE_POLL]);
+	bool has_work = !list_is_empty(&queue->lanes[QUEUE_WORK]);
+	bool has_solve = solves_allowed && !list_is_empty(&queue->lanes[QUEUE_SOLVE]);
 
-	if (queue->counts[QUEUE_POLL] > 0 &&
+	if (has_poll &&
 	    (queue->polls_in_a_row < QUEUE_POLLS_IN_A_ROW || (!has_work && !has_solve))) {
 		return QUEUE_POLL;
 	}
@@ -69,6 +114,11 @@ static enum queue_class next_class(const struct queue *queue, bool solves_allowe
 		return QUEUE_WORK;
 	}
 	return has_solve ? QUEUE_SOLVE : QUEUE_CLASSES;
+}
+
+bool queue_has_next(const struct queue *queue, bool solves_allowed)
+{
+	return next_class(queue, solves_allowed) != QUEUE_CLASSES;
 }
 
 /* One of this class was served while others may have waited. */
@@ -96,8 +146,7 @@ struct list_node *queue_peek(const struct queue *queue, bool solves_allowed)
 struct list_node *queue_pop(struct queue *queue, bool solves_allowed)
 {
 	enum queue_class class = next_class(queue, solves_allowed);
-	struct list *lane = class != QUEUE_CLASSES ? &queue->lanes[class] : NULL;
-	struct list_node *first = lane != NULL ? list_pop_front(lane) : NULL;
+	struct list_node *first = class != QUEUE_CLASSES ? list_first(&queue->lanes[class]) : NULL;
 	struct queue_flow *flow;
 	struct list_node *node;
 
@@ -108,8 +157,9 @@ struct list_node *queue_pop(struct queue *queue, bool solves_allowed)
 	node = list_pop_front(&flow->waiters);
 	queue->counts[class]--;
 	count_turn(queue, class);
-	if (!list_is_empty(&flow->waiters)) {
-		list_push_back(lane, &flow->node);
+	if (--flow->turns == 0 || list_is_empty(&flow->waiters)) {
+		list_remove(&flow->node);
+		place(queue, CONTAINER_OF(flow, struct tenant, flows[class]), class);
 	}
 	return node;
 }

@@ -9,9 +9,9 @@
 
 enum { TENANTS_KEPT = 64 };
 
-void tenants_init(struct tenants *tenants)
+void tenants_init(struct tenants *tenants, const struct client_rows *rows)
 {
-	*tenants = (struct tenants){0};
+	*tenants = (struct tenants){.rows = rows};
 	for (unsigned i = 0; i < TENANT_BUCKETS; i++) {
 		list_init(&tenants->buckets[i]);
 	}
@@ -35,6 +35,21 @@ static struct list *bucket_of(struct tenants *tenants, struct span name)
 		hash = (hash ^ (unsigned char)name.data[i]) * 16777619u;
 	}
 	return &tenants->buckets[hash % TENANT_BUCKETS];
+}
+
+bool tenant_has_room(const struct tenant *tenant)
+{
+	return tenant->limits.max_inflight == 0 || tenant->leased < tenant->limits.max_inflight;
+}
+
+size_t tenant_waiting_count(const struct tenant *tenant)
+{
+	size_t count = 0;
+
+	for (unsigned i = 0; i < QUEUE_CLASSES; i++) {
+		count += tenant->flows[i].waiters.count;
+	}
+	return count;
 }
 
 bool tenant_is(const struct tenant *tenant, struct span name, bool is_label)
@@ -74,6 +89,7 @@ struct tenant *tenant_acquire(struct tenants *tenants, struct span name, bool is
 	tenant->is_label = is_label;
 	tenants->label_count += is_label;
 	memcpy(tenant->name, name.data, name.len);
+	tenant->limits = config_client_limits(tenants->rows, name);
 	for (unsigned i = 0; i < QUEUE_CLASSES; i++) {
 		list_init(&tenant->flows[i].waiters);
 	}

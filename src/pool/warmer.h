@@ -54,7 +54,7 @@ uint64_t warmer_wanted(const struct warmer *warmer, const struct warmer_view *vi
 /* When warmer_wanted() should be asked again although nothing changed; UINT64_MAX: never. */
 uint64_t warmer_wake_ms(const struct warmer *warmer, const struct warmer_view *view);
 
-/* A connect that takes longer than this stalls. */
+/* A connect that begins now stalls when it takes longer than this. */
 uint64_t warmer_stall_ms(const struct warmer *warmer);
 
 /* Should the oldest connect that stalls give its place up now? */

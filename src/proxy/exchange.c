@@ -157,14 +157,26 @@ static void send_reply(struct exchange *exchange, struct span body, bool closes)
 	client_reply(exchange->client, head, body, closes);
 }
 
+/* Who was refused by the queue learns how fast it drains; 0: as reply.h has it. */
+static unsigned retry_after_s(const struct exchange *exchange, enum err err)
+{
+	bool is_by_queue = err == ERR_QUEUE_FULL || err == ERR_CLIENT_QUEUE_FULL ||
+			   err == ERR_QUEUE_TIMEOUT;
+
+	return is_by_queue ? pool_retry_after_s(exchange->proxy->pool) : 0;
+}
+
 void exchange_reply_error(struct exchange *exchange, enum err err, enum err cause,
 			  const char *detail)
 {
 	struct proxy *proxy = exchange->proxy;
 	struct profile_request request;
 	bool keeps_alive = exchange->client != NULL && client_keeps_alive(exchange->client);
-	struct reply reply = {
-		.err = err, .cause = cause, .detail = detail, .keeps_alive = keeps_alive};
+	struct reply reply = {.err = err,
+			      .cause = cause,
+			      .detail = detail,
+			      .keeps_alive = keeps_alive,
+			      .retry_after_s = retry_after_s(exchange, err)};
 
 	if (exchange->is_head_whole) {
 		take_spans(exchange);

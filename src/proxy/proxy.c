@@ -20,7 +20,7 @@ void proxy_init(struct proxy *proxy, struct event_base *base, struct clock *cloc
 	mem_cache_init(&proxy->client_cache, sizeof(struct client), CLIENTS_KEPT);
 	mem_cache_init(&proxy->exchange_cache, sizeof(struct exchange), EXCHANGES_KEPT);
 	list_init(&proxy->exchanges);
-	tenants_init(&proxy->tenants);
+	tenants_init(&proxy->tenants, &config->access_clients);
 	for (unsigned i = 0; i < CLIENT_PHASES; i++) {
 		list_init(&proxy->clients[i]);
 	}

@@ -291,7 +291,7 @@ struct rig_client *rig_ask_as(struct tenant *tenant, enum queue_class class)
 	struct conn *conn;
 
 	while (client->conn != NULL || client->waiter.node.list != NULL) {
-		ck_assert_ptr_lt(++client, rig.clients + RIG_CLIENTS);
+		ck_assert(++client < rig.clients + RIG_CLIENTS);
 	}
 	*client = (struct rig_client){0};
 	client->waiter = (struct waiter){.ops = &waiter_ops,
@@ -393,7 +393,7 @@ void rig_begin(const struct pool_settings *settings, size_t addresses)
 	log_init(&rig.log, STDERR_FILENO);
 	rig.log.level = LOG_ERROR;
 	buffer_pool_init(&rig.buffers, 1 << 20);
-	tenants_init(&rig.tenants);
+	tenants_init(&rig.tenants, &rig.rows);
 	rig.tenant = tenant_acquire(&rig.tenants, SPAN("rig"), false);
 	for (unsigned i = 0; i < RIG_ADDRESSES; i++) {
 		listen_on(i);

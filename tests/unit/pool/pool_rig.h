@@ -38,6 +38,7 @@ struct rig {
 	struct clock clock;
 	struct log log;
 	struct buffer_pool buffers;
+	struct client_rows rows; /* none; a test sets them before rig_begin() */
 	struct tenants tenants;
 	struct tenant *tenant;
 	struct pool pool;

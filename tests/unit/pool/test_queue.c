@@ -10,6 +10,7 @@ struct entry {
 	unsigned number;
 };
 
+static struct client_rows rows;
 static struct tenants tenants;
 static struct queue queue;
 static struct entry entries[1024];
@@ -17,7 +18,7 @@ static unsigned used;
 
 static void set_up(void)
 {
-	tenants_init(&tenants);
+	tenants_init(&tenants, &rows);
 	queue_init(&queue);
 	used = 0;
 }
