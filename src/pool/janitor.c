@@ -50,7 +50,7 @@ static uint64_t aging_at_ms(const struct conn *conn)
 static bool is_kept_spare(const struct conn *conn)
 {
 	const struct pool *pool = conn->pool;
-	uint64_t place = 0;
+	uint64_t place = pool->heartbeats.count; /* those return to the front */
 
 	list_foreach (node, &pool->conns[CONN_IDLE]) {
 		if (++place > pool->settings.min_idle) {

@@ -292,8 +292,7 @@ static bool may_pass(const struct pool *pool, const struct waiter *waiter)
 		return true;
 	}
 	return list_is_empty(&pool->urgent) && !queue_has_next(&pool->queue, solves_allowed) &&
-	       tenant_has_room(waiter->tenant) &&
-	       (waiter->class != QUEUE_SOLVE || solves_allowed);
+	       tenant_has_room(waiter->tenant) && (waiter->class != QUEUE_SOLVE || solves_allowed);
 }
 
 /* Why there is no place in the queue for another one of this tenant, or ERR_NONE. */
@@ -442,7 +441,7 @@ void pool_turn(struct pool *pool)
 		}
 		open_ms = pool_open_missing(pool);
 	}
-	timer_set(&pool->wake, pool->is_changed ? pool->clock->now_ms
-						: MIN(open_ms, janitor_wake_ms(pool)));
+	timer_set(&pool->wake,
+		  pool->is_changed ? pool->clock->now_ms : MIN(open_ms, janitor_wake_ms(pool)));
 	free_dead(pool);
 }

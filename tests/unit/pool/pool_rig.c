@@ -4,7 +4,9 @@
 #include "pool/janitor.h"
 
 #include <check.h>
+
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -144,11 +146,14 @@ static bool is_deaf(unsigned address)
 static void accept_all(void)
 {
 	for (unsigned address = 0; address < RIG_ADDRESSES; address++) {
+		int on = 1;
 		int fd;
 
 		while (!is_deaf(address) && (fd = accept4(rig.listeners[address], NULL, NULL,
 							  SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
 			ck_assert_uint_lt(rig.peer_count, RIG_PEERS);
+			/* Nagle's wait would be one in true time. */
+			setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 			rig.peers[rig.peer_count++] =
 				(struct rig_peer){.fd = fd, .address = address};
 		}
@@ -180,9 +185,10 @@ static void serve_peers(void)
 				rig_close_peer(peer);
 				break;
 			}
-			for (ssize_t at = 0; at < n; at++) {
+			for (ssize_t at = 2; at < n; at++) {
+				/* "ask\n", or the empty line of a heartbeat's head. */
 				bool is_end = bytes[at] == '\n' &&
-					      (at + 1 == n || bytes[at + 1] != '\r');
+					      (bytes[at - 1] != '\r' || bytes[at - 2] == '\n');
 
 				peer->requests += is_end;
 				if (is_end && rig.answers_at_once) {

@@ -53,7 +53,8 @@ struct rig {
 };
 
 extern struct rig rig;
-extern const struct pool_settings rig_settings; /* size 25, min_idle 4, max_connecting 4, no lifetime, auto */
+extern const struct pool_settings
+	rig_settings; /* size 25, min_idle 4, max_connecting 4, no lifetime, auto */
 
 /* The upstream has the first `addresses` ones. */
 void rig_begin(const struct pool_settings *settings, size_t addresses);

@@ -1,5 +1,341 @@
-/* stub */
+/* pool/janitor.c and pool/heartbeat.c: what happens to idle connections as time passes. */
+#include "pool/janitor.h"
 #include "pool/pool_rig.h"
 #include "suite.h"
-START_TEST(test_nothing){rig_begin(&rig_settings,1);rig_settle();rig_end();}END_TEST
-SUITE_MAIN("x", test_nothing)
+
+static void pass_and_check_spares(uint64_t ms, size_t least)
+{
+	for (uint64_t passed = 0; passed < ms; passed += 50) {
+		rig_pass(50);
+		ck_assert_uint_ge(rig_spares(), least);
+	}
+}
+
+START_TEST(test_lead_is_an_eighth_to_a_quarter)
+{
+	ck_assert_uint_eq(janitor_lead_ms(48000, 100, 0), 6000);
+	ck_assert_uint_ge(janitor_lead_ms(48000, 100, 1023), 11990);
+	ck_assert_uint_le(janitor_lead_ms(48000, 100, 1023), 12000);
+	/* A slow line takes what it needs, up to half. */
+	ck_assert_uint_eq(janitor_lead_ms(2000, 400, 0), 800);
+	ck_assert_uint_eq(janitor_lead_ms(2000, 4000, 0), 1000);
+}
+END_TEST
+
+START_TEST(test_spares_are_replaced_before_their_safe_age_each_at_its_time)
+{
+	struct pool_settings settings = rig_settings;
+	size_t most_new_at_a_time = 0;
+
+	settings.idle_timeout_ms = 10000;
+	rig_begin(&settings, 1);
+	rig_settle();
+	for (unsigned turn = 0; turn < 600; turn++) {
+		size_t before = rig.peer_count;
+
+		rig_pass(50);
+		ck_assert_uint_ge(rig_spares(), 4);
+		ck_assert_uint_le(pool_bound_count(&rig.pool), 9);
+		most_new_at_a_time = MAX(most_new_at_a_time, rig.peer_count - before);
+	}
+	/* 30 s: each spare was replaced three times or four; never all of them at once. */
+	ck_assert_uint_ge(rig.peer_count, 4 + 3 * 4);
+	ck_assert_uint_le(rig.peer_count, 4 + 4 * 4);
+	ck_assert_uint_lt(most_new_at_a_time, 4);
+	rig_end();
+}
+END_TEST
+
+START_TEST(test_spares_are_let_go_after_the_warm_window)
+{
+	struct pool_settings settings = rig_settings;
+
+	settings.warm_window_ms = 60000;
+	rig_begin(&settings, 1);
+	rig_settle();
+	pass_and_check_spares(59000, 4);
+	rig_pass_slowly(110000, 500);
+	ck_assert_uint_eq(rig_count(CONN_IDLE), 0);
+	rig_ask(QUEUE_WORK);
+	rig_settle();
+	ck_assert_uint_eq(rig_count(CONN_IDLE), 4);
+	rig_end();
+}
+END_TEST
+
+START_TEST(test_surplus_connections_grow_old)
+{
+	struct pool_settings settings = rig_settings;
+
+	settings.idle_timeout_ms = 10000;
+	rig_begin(&settings, 1);
+	rig.answers_at_once = true;
+	for (unsigned i = 0; i < 40; i++) {
+		rig_ask(QUEUE_WORK);
+	}
+	rig_settle();
+	ck_assert_uint_gt(rig_count(CONN_IDLE), 4);
+	rig_pass_slowly(11000, 50);
+	ck_assert_uint_le(rig_count(CONN_IDLE), 8);
+	rig_end();
+}
+END_TEST
+
+/* --- the probe --- */
+
+START_TEST(test_one_connection_past_the_safe_age_stays_and_is_never_lent)
+{
+	struct pool_settings settings = rig_settings;
+
+	settings.size = 10;
+	settings.queue_size = 64;
+	rig_begin(&settings, 1);
+	rig_settle();
+	rig_pass_slowly(120000, 100);
+	ck_assert_uint_eq(rig_count(CONN_PROBE), 1);
+	for (unsigned i = 0; i < 60; i++) {
+		rig_ask(QUEUE_WORK);
+		list_foreach (node, &rig.pool.conns[CONN_PROBE]) {
+			ck_assert_uint_eq(list_entry(node, struct conn, node)->slots_used, 0);
+		}
+		rig_settle();
+	}
+	/* All ten are lent: it gave its place up. */
+	ck_assert_uint_eq(rig_count(CONN_LEASED), 10);
+	ck_assert_uint_eq(rig_count(CONN_PROBE), 0);
+	rig_end();
+}
+END_TEST
+
+START_TEST(test_the_probe_teaches_the_true_figure_without_a_risk)
+{
+	rig_begin(&rig_settings, 1);
+	rig_settle();
+	/* The server closes at 75 s. Spares never come near. */
+	for (unsigned ms = 0; ms < 1000000; ms += 100) {
+		uint64_t now_ms = rig.clock.now_ms;
+
+		list_foreach_safe (node, &rig.pool.conns[CONN_PROBE]) {
+			struct conn *conn = list_entry(node, struct conn, node);
+
+			if (now_ms - conn->idle_since_ms >= 75000) {
+				rig_close_peer(rig_peer_of(conn));
+			}
+		}
+		list_foreach (node, &rig.pool.conns[CONN_IDLE]) {
+			ck_assert_uint_lt(
+				now_ms - list_entry(node, struct conn, node)->idle_since_ms, 75000);
+		}
+		rig_pass(100);
+		ck_assert_uint_le(rig_count(CONN_PROBE), 1);
+	}
+	ck_assert_uint_gt(idle_learner_safe_ms(&rig.pool.learner), 65000);
+	ck_assert_uint_le(idle_learner_safe_ms(&rig.pool.learner), 74200);
+	ck_assert_int_eq(idle_learner_source(&rig.pool.learner), IDLE_OBSERVED);
+	rig_end();
+}
+END_TEST
+
+START_TEST(test_a_pool_of_two_and_a_configured_timeout_have_no_probe)
+{
+	struct pool_settings settings = rig_settings;
+
+	settings.size = 2;
+	settings.min_idle = 1;
+	rig_begin(&settings, 1);
+	rig_settle();
+	rig_pass_slowly(60000, 500);
+	ck_assert_uint_eq(rig_count(CONN_PROBE), 0);
+	settings.size = 10;
+	settings.idle_timeout_ms = 10000;
+	pool_set_settings(&rig.pool, &settings);
+	rig_pass_slowly(60000, 500);
+	ck_assert_uint_eq(rig_count(CONN_PROBE), 0);
+	rig_end();
+}
+END_TEST
+
+START_TEST(test_after_a_fall_nothing_older_is_lent)
+{
+	rig_begin(&rig_settings, 1);
+	rig_settle();
+	/* Twice, some time apart, all are closed at 10 s. */
+	for (unsigned i = 0; i < 2; i++) {
+		rig_pass_slowly(i == 0 ? 10000 : 9000, 500);
+		rig_close_idle_peers();
+		rig_pass(1001);
+	}
+	ck_assert_uint_le(idle_learner_safe_ms(&rig.pool.learner), 9500);
+	pass_and_check_spares(20000, 4);
+	list_foreach (node, &rig.pool.conns[CONN_IDLE]) {
+		ck_assert_uint_lt(rig.clock.now_ms -
+					  list_entry(node, struct conn, node)->idle_since_ms,
+				  9500);
+	}
+	rig_end();
+}
+END_TEST
+
+START_TEST(test_closes_after_a_suspend_teach_nothing)
+{
+	rig_begin(&rig_settings, 1);
+	rig_settle();
+	for (unsigned i = 0; i < 3; i++) {
+		rig_pass_slowly(10000, 500);
+		rig.clock.suspended = true;
+		rig_close_idle_peers();
+		rig.clock.suspended = false;
+		rig_pass(1001);
+	}
+	ck_assert_uint_eq(idle_learner_safe_ms(&rig.pool.learner), 50000);
+	rig_end();
+}
+END_TEST
+
+/* --- suspects --- */
+
+START_TEST(test_a_stale_connection_takes_the_equally_old_with_it)
+{
+	struct rig_client *client;
+	size_t before;
+
+	rig_begin(&rig_settings, 1);
+	rig_settle();
+	rig_pass(3000);
+	before = rig.peer_count;
+	client = rig_ask(
+		QUEUE_POLL); /* polls are not looked at when young; this one is 3 s old and quiet */
+	ck_assert_ptr_nonnull(client->conn);
+	rig_close_peer(rig_peer_of(client->conn));
+	rig_settle();
+	ck_assert_uint_eq(client->failures, 1);
+	/* The others were as old: all that is idle now came up afterwards. */
+	ck_assert_uint_ge(rig.peer_count, before + 4);
+	list_foreach (node, &rig.pool.conns[CONN_IDLE]) {
+		ck_assert_uint_eq(list_entry(node, struct conn, node)->idle_since_ms,
+				  rig.clock.now_ms);
+	}
+	rig_end();
+}
+END_TEST
+
+START_TEST(test_a_young_connection_that_ends_has_the_others_looked_at_only)
+{
+	struct rig_client *client;
+	size_t before;
+
+	rig_begin(&rig_settings, 1);
+	rig_settle();
+	rig_pass(200);
+	before = rig.peer_count;
+	client = rig_ask(QUEUE_POLL);
+	rig_close_peer(rig_peer_of(client->conn));
+	rig_settle();
+	ck_assert_uint_eq(client->failures, 1);
+	ck_assert_uint_le(rig.peer_count, before + 1);
+	rig_end();
+}
+END_TEST
+
+/* --- addresses that have gone --- */
+
+START_TEST(test_connections_to_a_gone_address_retire_over_thirty_seconds)
+{
+	struct pool_settings settings = rig_settings;
+	size_t half;
+
+	settings.min_idle = 12;
+	settings.idle_timeout_ms = 600000;
+	rig_begin(&settings, 1);
+	rig_settle();
+	rig_settle();
+	ck_assert_uint_eq(rig_open_peers(0), 12);
+	rig_resolve(1u << 1);
+	rig_pass_slowly(15000, 250);
+	half = rig_open_peers(0);
+	ck_assert_uint_ge(half, 5);
+	ck_assert_uint_le(half, 7);
+	ck_assert_uint_ge(rig_spares(), 12);
+	rig_pass_slowly(15500, 250);
+	ck_assert_uint_eq(rig_open_peers(0), 0);
+	ck_assert_uint_eq(rig_open_peers(1), 12);
+	rig_end();
+}
+END_TEST
+
+START_TEST(test_a_leased_one_retires_when_given_back)
+{
+	struct pool_settings settings = rig_settings;
+	struct rig_client *client;
+
+	settings.min_idle = 0;
+	rig_begin(&settings, 1);
+	client = rig_ask(QUEUE_WORK);
+	rig_settle();
+	rig_resolve(1u << 1);
+	rig_pass_slowly(31000, 250);
+	ck_assert_uint_eq(rig_open_peers(0), 1);
+	rig_answer(client->conn);
+	ck_assert_uint_eq(client->answers, 1);
+	ck_assert_uint_eq(rig_open_peers(0), 0);
+	rig_end();
+}
+END_TEST
+
+/* --- heartbeats --- */
+
+START_TEST(test_heartbeats_keep_spares_and_open_nothing)
+{
+	struct pool_settings settings = rig_settings;
+
+	settings.heartbeat_ms = 5000;
+	settings.idle_timeout_ms = 12000;
+	rig_begin(&settings, 1);
+	rig.answers_at_once = true;
+	rig_settle();
+	rig_pass_slowly(60000, 100);
+	ck_assert_uint_eq(rig.peer_count, 4);
+	for (size_t i = 0; i < 4; i++) {
+		ck_assert_uint_ge(rig.peers[i].requests, 10);
+		ck_assert_uint_le(rig.peers[i].requests, 12);
+	}
+	ck_assert_uint_eq(rig_spares(), 4);
+	rig_end();
+}
+END_TEST
+
+START_TEST(test_a_heartbeat_is_for_the_spares_that_are_kept)
+{
+	struct pool_settings settings = rig_settings;
+	size_t total = 0;
+
+	settings.heartbeat_ms = 5000;
+	settings.idle_timeout_ms = 12000;
+	rig_begin(&settings, 1);
+	rig.answers_at_once = true;
+	for (unsigned i = 0; i < 40; i++) {
+		rig_ask(QUEUE_WORK);
+	}
+	rig_settle();
+	ck_assert_uint_gt(rig_count(CONN_IDLE), 4);
+	rig_pass_slowly(15000, 100);
+	for (size_t i = 0; i < rig.peer_count; i++) {
+		total += rig.peers[i].fd >= 0;
+	}
+	ck_assert_uint_eq(total, 4);
+	rig_end();
+}
+END_TEST
+
+SUITE_MAIN("pool/janitor", test_lead_is_an_eighth_to_a_quarter,
+	   test_spares_are_replaced_before_their_safe_age_each_at_its_time,
+	   test_spares_are_let_go_after_the_warm_window, test_surplus_connections_grow_old,
+	   test_one_connection_past_the_safe_age_stays_and_is_never_lent,
+	   test_the_probe_teaches_the_true_figure_without_a_risk,
+	   test_a_pool_of_two_and_a_configured_timeout_have_no_probe,
+	   test_after_a_fall_nothing_older_is_lent, test_closes_after_a_suspend_teach_nothing,
+	   test_a_stale_connection_takes_the_equally_old_with_it,
+	   test_a_young_connection_that_ends_has_the_others_looked_at_only,
+	   test_connections_to_a_gone_address_retire_over_thirty_seconds,
+	   test_a_leased_one_retires_when_given_back, test_heartbeats_keep_spares_and_open_nothing,
+	   test_a_heartbeat_is_for_the_spares_that_are_kept)

@@ -165,7 +165,68 @@ START_TEST(test_labels_beyond_the_bound_are_one_tenant)
 }
 END_TEST
 
+START_TEST(test_a_weight_is_so_many_turns)
+{
+	static const char order[] = "aaabaaabaabb";
+	struct client_row items[] = {
+		{(char *)(uintptr_t) "a", 3, CLIENT_ROW_UNSET, CLIENT_ROW_UNSET}};
+	struct tenant *each[2];
+
+	rows = (struct client_rows){items, 1};
+	set_up();
+	each[0] = tenant_acquire(&tenants, SPAN("a"), true);
+	each[1] = tenant_acquire(&tenants, SPAN("b"), true);
+	push(each[0], QUEUE_POLL, 8);
+	push(each[1], QUEUE_POLL, 4);
+	for (size_t i = 0; i < sizeof(order) - 1; i++) {
+		ck_assert_int_eq(pop(true)->who, order[i]);
+	}
+	ck_assert_ptr_null(pop(true));
+	tenant_release(each[0]);
+	tenant_release(each[1]);
+	tenants_fini(&tenants);
+}
+END_TEST
+
+START_TEST(test_a_tenant_at_its_bound_is_passed_over)
+{
+	struct client_row items[] = {
+		{(char *)(uintptr_t) "default", CLIENT_ROW_UNSET, 2, CLIENT_ROW_UNSET}};
+	struct tenant *each[2];
+
+	rows = (struct client_rows){items, 1};
+	set_up();
+	each[0] = tenant_acquire(&tenants, SPAN("a"), true);
+	each[1] = tenant_acquire(&tenants, SPAN("b"), true);
+	push(each[0], QUEUE_WORK, 3);
+	push(each[1], QUEUE_WORK, 1);
+	ck_assert_uint_eq(queue_servable(&queue, QUEUE_WORK), 3);
+	queue_lend(&queue, each[0]);
+	queue_lend(&queue, each[0]);
+	ck_assert(!tenant_has_room(each[0]));
+	ck_assert_uint_eq(queue_servable(&queue, QUEUE_WORK), 1);
+	ck_assert_int_eq(pop(true)->who, 'b');
+	ck_assert_ptr_null(pop(true));
+	ck_assert(!queue_has_next(&queue, true));
+	ck_assert_uint_eq(queue_count(&queue), 3);
+	queue_give_back(&queue, each[0]);
+	ck_assert_uint_eq(queue_servable(&queue, QUEUE_WORK), 1);
+	ck_assert_uint_eq(pop(true)->number, 0);
+	queue_lend(&queue, each[0]);
+	ck_assert_ptr_null(pop(true));
+	/* A place can be given up meanwhile. */
+	queue_remove(&queue, each[0], QUEUE_WORK, &entries[1].node);
+	queue_give_back(&queue, each[0]);
+	ck_assert_uint_eq(pop(true)->number, 2);
+	ck_assert_ptr_null(pop(true));
+	tenant_release(each[0]);
+	tenant_release(each[1]);
+	tenants_fini(&tenants);
+}
+END_TEST
+
 SUITE_MAIN("pool/queue", test_one_request_waits_for_one_turn_of_a_crowd,
 	   test_four_tenants_take_turns, test_polls_go_first_but_every_fourth_slot_is_for_work,
 	   test_solves_are_passed_over_while_held_back, test_a_place_can_be_given_up,
-	   test_labels_beyond_the_bound_are_one_tenant)
+	   test_labels_beyond_the_bound_are_one_tenant, test_a_weight_is_so_many_turns,
+	   test_a_tenant_at_its_bound_is_passed_over)

@@ -2,7 +2,8 @@
 #include "pool/warmer.h"
 #include "suite.h"
 
-static const struct warmer_view quiet = {.size = 25, .min_idle = 4, .max_connecting = 4};
+static const struct warmer_view quiet = {
+	.size = 25, .min_idle = 4, .max_connecting = 4, .stall_ms = UINT64_MAX};
 
 START_TEST(test_spares_are_opened_a_few_at_a_time)
 {
@@ -123,8 +124,85 @@ START_TEST(test_recovery_starts_slowly)
 }
 END_TEST
 
+START_TEST(test_an_attempt_is_made_when_the_breaker_may_open)
+{
+	struct warmer warmer = {0};
+	struct warmer_view view = quiet;
+
+	view.waiting = 1;
+	for (unsigned n = 0; n < 8; n++) {
+		warmer_failed(&warmer, 1000 + n * 240, 1023);
+	}
+	/* The back-off alone would end at 3180. */
+	ck_assert(!warmer_is_open(&warmer));
+	ck_assert_uint_eq(warmer_wake_ms(&warmer, &view), 3000);
+	ck_assert_uint_eq(warmer_wanted(&warmer, &view, 2999), 0);
+	ck_assert_uint_eq(warmer_wanted(&warmer, &view, 3000), 1);
+	warmer_failed(&warmer, 3000, 1023);
+	ck_assert(warmer_is_open(&warmer));
+}
+END_TEST
+
+START_TEST(test_others_are_opened_beside_a_stalled_one)
+{
+	struct warmer warmer = {0};
+	struct warmer_view view = {.size = 25, .max_connecting = 4, .waiting = 1, .bound = 1};
+
+	view.connecting = 1;
+	ck_assert_uint_eq(warmer_wanted(&warmer, &view, 0), 0);
+	view.connecting = 0;
+	view.stalled = 1;
+	ck_assert_uint_eq(warmer_wanted(&warmer, &view, 0), 1);
+	ck_assert(!warmer_gives_up(&warmer, &view, 0)); /* there are places left */
+	/* Without demand a slow connect is waited for. */
+	view.waiting = 0;
+	view.min_idle = 1;
+	ck_assert_uint_eq(warmer_wanted(&warmer, &view, 0), 0);
+}
+END_TEST
+
+START_TEST(test_a_stalled_one_gives_its_place_up_when_all_are_taken)
+{
+	struct warmer warmer = {0};
+	struct warmer_view view = {
+		.size = 25, .max_connecting = 4, .waiting = 9, .bound = 4, .stalled = 4};
+
+	ck_assert_uint_eq(warmer_wanted(&warmer, &view, 0), 0);
+	ck_assert(warmer_gives_up(&warmer, &view, 0));
+	/* Not while a fresh one is on its way after failures, not within a back-off, not without demand. */
+	warmer_failed(&warmer, 1000, 1023);
+	ck_assert(!warmer_gives_up(&warmer, &view, 1100));
+	ck_assert(warmer_gives_up(&warmer, &view, 2000));
+	view.stalled = 3;
+	view.connecting = 1;
+	ck_assert(!warmer_gives_up(&warmer, &view, 2000));
+	view.connecting = 0;
+	view.stalled = 4;
+	view.waiting = 0;
+	ck_assert(!warmer_gives_up(&warmer, &view, 2000));
+}
+END_TEST
+
+START_TEST(test_a_slow_line_is_given_more_time_each_time)
+{
+	static const uint64_t stalls_ms[] = {1000, 2000, 4000, 8000};
+	struct warmer warmer = {0};
+
+	for (size_t i = 0; i < 4; i++) {
+		ck_assert_uint_eq(warmer_stall_ms(&warmer), stalls_ms[i]);
+		warmer_gave_up(&warmer);
+	}
+	warmer_succeeded(&warmer);
+	ck_assert_uint_eq(warmer_stall_ms(&warmer), 1000);
+}
+END_TEST
+
 SUITE_MAIN("pool/warmer", test_spares_are_opened_a_few_at_a_time,
 	   test_a_request_opens_at_most_one_for_itself, test_the_bound_is_never_passed,
 	   test_back_off_is_jittered_and_bounded,
 	   test_the_breaker_opens_after_five_failures_over_two_seconds,
-	   test_an_open_breaker_probes_one_at_a_time_each_second, test_recovery_starts_slowly)
+	   test_an_open_breaker_probes_one_at_a_time_each_second, test_recovery_starts_slowly,
+	   test_an_attempt_is_made_when_the_breaker_may_open,
+	   test_others_are_opened_beside_a_stalled_one,
+	   test_a_stalled_one_gives_its_place_up_when_all_are_taken,
+	   test_a_slow_line_is_given_more_time_each_time)
