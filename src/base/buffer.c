@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCKS_KEPT = 1024 };
+enum { BLOCKS_KEPT = 256 };
 
 void buffer_pool_init(struct buffer_pool *pool, size_t limit_bytes)
 {

@@ -2,6 +2,7 @@
 #include "base/mem.h"
 
 #include <assert.h>
+#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,13 @@ void *mem_grow(void *array, size_t count, size_t item_bytes)
 		abort();
 	}
 	return grown;
+}
+
+void mem_give_back(void)
+{
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
 }
 
 void mem_cache_init(struct mem_cache *cache, size_t object_bytes, unsigned keep)

@@ -15,6 +15,9 @@ __attribute__((malloc, returns_nonnull)) char *mem_strndup(const char *text, siz
 /* Grows an array to `count` items of `item_bytes`; aborts on overflow or when there is no memory. */
 __attribute__((returns_nonnull)) void *mem_grow(void *array, size_t count, size_t item_bytes);
 
+/* Gives what is free but still held back to the system, after a peak: takes about a millisecond for each 10 MB. */
+void mem_give_back(void);
+
 /*
  * A free list of equal objects, so that the steady state allocates nothing. Objects come zeroed.
  * At most `keep` unused ones are kept. fini frees the unused ones; every taken object must have been given back.

@@ -6,7 +6,12 @@
 #include "proxy/client.h"
 #include "proxy/exchange.h"
 
-enum { CLIENTS_KEPT = 256, EXCHANGES_KEPT = 256, DRAIN_IDLE_MS = 1000 };
+enum {
+	CLIENTS_KEPT = 256,
+	EXCHANGES_KEPT = 256,
+	DRAIN_IDLE_MS = 1000,
+	GIVE_BACK_MS = 10000, /* between two looks at memory that a peak has left behind */
+};
 
 void proxy_init(struct proxy *proxy, struct event_base *base, struct clock *clock, struct log *log,
 		const struct config *config)
@@ -50,6 +55,21 @@ void proxy_free(struct proxy *proxy)
 	access_free(proxy->access);
 }
 
+/* More exchanges than are kept unused were under way, and all of them are over. */
+static void give_memory_back(struct proxy *proxy)
+{
+	uint64_t now_ms = proxy->clock->now_ms;
+
+	proxy->most_exchanges = MAX(proxy->most_exchanges, proxy->exchanges.count);
+	if (proxy->most_exchanges <= EXCHANGES_KEPT || !list_is_empty(&proxy->exchanges) ||
+	    now_ms < proxy->gave_back_ms + GIVE_BACK_MS) {
+		return;
+	}
+	proxy->most_exchanges = 0;
+	proxy->gave_back_ms = now_ms;
+	mem_give_back();
+}
+
 void proxy_turn(struct proxy *proxy)
 {
 	struct list_node *node;
@@ -57,6 +77,7 @@ void proxy_turn(struct proxy *proxy)
 	while ((node = list_pop_front(&proxy->clients[CLIENT_DEAD])) != NULL) {
 		mem_cache_give(&proxy->client_cache, list_entry(node, struct client, node));
 	}
+	give_memory_back(proxy);
 }
 
 size_t proxy_client_count(const struct proxy *proxy)

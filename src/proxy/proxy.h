@@ -51,6 +51,8 @@ struct proxy {
 	void (*on_room)(void *owner); /* is_full was set, and a client has gone or become idle */
 	void *owner;                  /* borrowed */
 	uint64_t last_client_number;
+	size_t most_exchanges; /* at a time, since memory was given back last */
+	uint64_t gave_back_ms;
 	bool is_full;     /* accepting pauses: limits.clients is reached and none is idle */
 	bool is_over;     /* the drain's time is over: nothing is repeated any more */
 	bool is_draining; /* every reply says Connection: close, new requests get 503 */
