@@ -46,12 +46,8 @@ void conn_move(struct conn *conn, enum conn_state state)
 	assert((allowed[conn->state] & 1u << state) != 0);
 	list_remove(&conn->node);
 	conn->state = state;
-	/* Most recently used first: what is lent next is what was used last, a new spare comes last. */
-	if (state == CONN_IDLE && conn->requests == 0) {
-		list_push_back(&conn->pool->conns[state], &conn->node);
-	} else {
-		list_push_front(&conn->pool->conns[state], &conn->node);
-	}
+	/* The idle list is by age, the youngest first: what is lent is the least likely to be stale, the rest grows old. */
+	list_push_front(&conn->pool->conns[state], &conn->node);
 }
 
 const char *conn_refuse_lending(const struct conn *conn, const struct conn_rules *rules,

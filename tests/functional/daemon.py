@@ -121,6 +121,10 @@ class Warmpool:
                 raise
 
 
+def is_sanitized():
+    return b"__asan_init" in subprocess.run(["nm", "-D", BINARY], capture_output=True, check=False).stdout
+
+
 def read_all(sock):
     """Everything until the peer ends or resets."""
     data = b""

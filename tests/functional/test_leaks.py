@@ -1,16 +1,11 @@
 """Nothing is left behind: memory, descriptors, valgrind's word."""
 import os
 import shutil
-import subprocess
 
 import pytest
 
 import load
-from daemon import BINARY, Warmpool, read_response
-
-
-def _is_sanitized():
-    return b"__asan_init" in subprocess.run(["nm", "-D", BINARY], capture_output=True, check=False).stdout
+from daemon import Warmpool, is_sanitized, read_response
 
 
 def test_hang_ups_leave_nothing(sim):
@@ -26,13 +21,13 @@ def test_hang_ups_leave_nothing(sim):
         assert set(result.statuses) == {200}
         sim.wait(lambda counters: wp.descriptors() <= before_fds + 30, timeout=20)
         grown_kb = wp.memory_kb() - before_kb
-        assert grown_kb < (65536 if _is_sanitized() else 2048), f"{grown_kb} kB more"
+        assert grown_kb < (65536 if is_sanitized() else 2048), f"{grown_kb} kB more"
         assert sim.counters()["connections"]["max_open"] <= 25
 
 
 @pytest.mark.slow
 def test_valgrind_finds_nothing(sim):
-    if _is_sanitized() or shutil.which("valgrind") is None:
+    if is_sanitized() or shutil.which("valgrind") is None:
         pytest.skip("valgrind needs a build without sanitizers")
     wrapper = ["valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full", "--show-leak-kinds=definite,indirect,possible",
                "--errors-for-leak-kinds=definite,indirect,possible"]
