@@ -5,41 +5,88 @@ import time
 
 import requests
 
+from crowd import Crowd
 from daemon import Warmpool
+from replies import assert_error
 from simctl import Simulator
 
 
-def _flood(url, count, stop):
-    """Keeps `count` requests of one label waiting."""
-    def work():
-        session = requests.Session()
-        while not stop.is_set():
-            session.get(url + "/res.php?key=k&action=getbalance", timeout=30)
-    threads = [threading.Thread(target=work) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    return threads
+def _ask(wp, label, path="/res.php?key=k&action=getbalance"):
+    with requests.Session() as session:
+        session.trust_env = False
+        return session.get(f"http://{label}:@{wp.host}:{wp.port}{path}", timeout=60)
 
 
-def test_a_single_request_does_not_wait_behind_a_crowd():
-    options = {"pool.size": 2, "pool.min_idle": 2, "queue.timeout": "30s"}
-    with Simulator(delay_ms=50) as sim, Warmpool(sim, **options) as wp:
-        stop = threading.Event()
-        crowd = _flood(f"http://crowd:@{wp.host}:{wp.port}", 60, stop)
-        try:
-            wp.wait_log("client=crowd .*status=200")
+def test_a_single_request_does_not_wait_behind_five_hundred():
+    options = {"pool.size": 10, "queue.timeout": "60s", "limits.clients": 1000}
+    with Simulator(delay_ms=100) as sim, Warmpool(sim, **options) as wp:
+        with Crowd(wp, "crowd", 500) as crowd:
+            crowd.wait(lambda: crowd.asked >= 500 and sum(crowd.statuses.values()) > 20)
             took = []
-            for _ in range(15):
+            for _ in range(60):
                 began = time.monotonic()
-                answer = requests.get(f"http://single:@{wp.host}:{wp.port}/res.php?key=k&action=getbalance", timeout=30)
+                assert _ask(wp, "single").status_code == 200
                 took.append(time.monotonic() - began)
-                assert answer.status_code == 200
-        finally:
-            stop.set()
-            for thread in crowd:
-                thread.join()
-        # A turn takes 50 ms; the crowd's own requests wait for about 30 of them.
-        assert statistics.median(took) < 0.4, took
+            answered = crowd.statuses
+        assert set(answered) == {200}
+        assert sim.counters()["connections"]["max_open"] <= 10
+    print(f"single requests beside 500 queued: median {statistics.median(took) * 1000:.0f} ms, "
+          f"longest of 60 {max(took) * 1000:.0f} ms; the crowd waits for about 5 s")
+    assert statistics.median(took) <= 0.25
+    assert max(took) <= 0.5
+
+
+def test_alone_a_client_uses_the_whole_pool():
+    with Simulator(delay_ms=50) as sim, Warmpool(sim, **{"pool.size": 10}) as wp:
+        with Crowd(wp, "crowd", 40) as crowd:
+            crowd.wait(lambda: sum(crowd.statuses.values()) > 200)
+        assert sim.counters()["connections"]["max_open"] == 10
+
+
+def test_max_inflight_bounds_one_client_only():
+    options = {"pool.size": 10, "pool.min_idle": 0, "access.clients.crowd.max_inflight": 2}
+    with Simulator(delay_ms=50) as sim, Warmpool(sim, **options) as wp:
+        with Crowd(wp, "crowd", 40) as crowd:
+            crowd.wait(lambda: sum(crowd.statuses.values()) > 40)
+            # Nothing was opened for those that may not use it.
+            assert sim.counters()["connections"]["max_open"] == 2
+            began = time.monotonic()
+            assert _ask(wp, "single").status_code == 200
+            assert time.monotonic() - began < 0.4
+            with Crowd(wp, "others", 8) as others:
+                others.wait(lambda: sum(others.statuses.values()) > 40)
+        assert sim.counters()["connections"]["max_open"] == 10
+
+
+def _refused_at_once(wp):
+    began = time.monotonic()
+    answer = _ask(wp, "crowd")
+    if answer.status_code == 200:
+        return False  # the crowd had not filled its places yet
+    assert time.monotonic() - began < 0.5
+    assert_error(answer, 503, "CLIENT_QUEUE_FULL", "connection_limit_reached")
+    return True
+
+
+def test_max_queued_refuses_one_client_only():
+    options = {"pool.size": 1, "queue.timeout": "60s", "access.clients.crowd.max_queued": 5}
+    with Simulator(delay_ms=500) as sim, Warmpool(sim, **options) as wp, Crowd(wp, "crowd", 6) as crowd:
+        # One is on its way and five wait: the seventh is one too many. Another client's waits and is answered.
+        sim.wait(lambda counters: counters["requests"]["total"] == 1)
+        crowd.wait(lambda: crowd.asked >= 6 and _refused_at_once(wp))
+        assert _ask(wp, "single").status_code == 200
+
+
+def test_weights_share_the_pool():
+    options = {"pool.size": 4, "queue.timeout": "60s", "access.clients.heavy.weight": 3}
+    with Simulator(delay_ms=20) as sim, Warmpool(sim, **options) as wp:
+        with Crowd(wp, "heavy", 40) as heavy, Crowd(wp, "light", 40) as light:
+            heavy.wait(lambda: min(heavy.statuses[200], light.statuses[200]) > 20)
+            before = heavy.statuses[200], light.statuses[200]
+            heavy.wait(lambda: light.statuses[200] > before[1] + 150)
+            ratio = (heavy.statuses[200] - before[0]) / (light.statuses[200] - before[1])
+    print(f"weight 3 against 1: {ratio:.2f} to 1")
+    assert 2.5 <= ratio <= 3.5
 
 
 def test_held_solves_leave_half_of_the_pool(sim):
@@ -56,3 +103,17 @@ def test_held_solves_leave_half_of_the_pool(sim):
         for thread in threads:
             thread.join()
         assert sim.counters()["requests"]["by_class"]["solve"] == 6
+
+
+def test_who_is_refused_is_told_when_to_come_back():
+    """Ten answers a second, sixty requests ahead: about six seconds."""
+    options = {"pool.size": 2, "queue.size": 60, "queue.timeout": "60s"}
+    with Simulator(delay_ms=200) as sim, Warmpool(sim, **options) as wp:
+        with Crowd(wp, "crowd", 62) as crowd:
+            crowd.wait(lambda: crowd.statuses[200] > 100, timeout=30)
+            answer = _ask(wp, "crowd")
+            while answer.status_code == 200:
+                answer = _ask(wp, "crowd")
+    assert_error(answer, 503, "QUEUE_FULL", "connection_limit_reached")
+    print(f"Retry-After: {answer.headers['Retry-After']}")
+    assert 4 <= int(answer.headers["Retry-After"]) <= 9
