@@ -331,3 +331,42 @@ bool config_is_same(const struct config *a, const struct config *b, const struct
 	}
 	return *(const uint64_t *)field_a == *(const uint64_t *)field_b;
 }
+
+static size_t field_bytes(const struct option *option)
+{
+	switch (option->kind) {
+	case OPTION_BOOL:
+		return sizeof(bool);
+	case OPTION_TEXT:
+		return sizeof(char *);
+	case OPTION_LIST:
+		return sizeof(struct string_list);
+	case OPTION_CLIENTS:
+		return sizeof(struct client_rows);
+	case OPTION_U64:
+	case OPTION_DURATION:
+	case OPTION_SIZE:
+	case OPTION_PERCENT:
+	case OPTION_WORD:
+	case OPTION_DURATION_OR:
+		break;
+	}
+	return sizeof(uint64_t);
+}
+
+static void swap_bytes(void *a, void *b, size_t bytes)
+{
+	char kept[sizeof(struct string_list) + sizeof(struct client_rows)];
+
+	memcpy(kept, a, bytes);
+	memcpy(a, b, bytes);
+	memcpy(b, kept, bytes);
+}
+
+void config_swap(struct config *a, struct config *b, const struct option *option)
+{
+	size_t index = (size_t)(option - config_options);
+
+	swap_bytes(config_field(a, option), config_field(b, option), field_bytes(option));
+	swap_bytes(&a->origins[index], &b->origins[index], sizeof(a->origins[index]));
+}

@@ -164,6 +164,9 @@ struct client_limits {
 
 struct client_limits config_client_limits(const struct client_rows *rows, struct span name);
 
+/* Exchanges the value and the origin of one option. */
+void config_swap(struct config *a, struct config *b, const struct option *option);
+
 /*
  * What one option alone cannot show: addresses and networks that do not parse, a listen address other than
  * loopback with an access.allow of loopback only, an unreadable CA file, min_idle above size, the URL's form,

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static int run(const struct config *config)
+static int run(const struct cli *cli, struct config *config)
 {
 	struct log log;
 	struct worker *worker;
@@ -16,7 +16,7 @@ static int run(const struct config *config)
 	log_init(&log, STDERR_FILENO);
 	log.level = (enum log_level)config->log_level;
 	log.format = (enum log_format)config->log_format;
-	worker = worker_new(config, &log);
+	worker = worker_new(cli, config, &log);
 	if (worker != NULL) {
 		status = worker_run(worker);
 	}
@@ -35,7 +35,7 @@ static int load_and_run(const struct cli *cli)
 	cli_print_problems(&problems, stderr);
 	config_problems_fini(&problems);
 	if (good) {
-		status = run(&config);
+		status = run(cli, &config);
 	}
 	config_fini(&config);
 	return status;

@@ -2,15 +2,18 @@
 #include "daemon/worker.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/config.h"
 #include "config/url.h"
 #include "daemon/limits.h"
+#include "daemon/reload.h"
 #include "net/listener.h"
 #include "net/resolver.h"
 #include "net/timer.h"
 #include "net/tls.h"
+#include "pool/janitor.h"
 #include "pool/pool.h"
 #include "proxy/client.h"
 #include "proxy/proxy.h"
@@ -26,7 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WARM_WAIT_MS = 10000, EXIT_BY_SECOND_SIGNAL = 1 };
+enum { WARM_WAIT_MS = 10000, EXIT_BY_SECOND_SIGNAL = 1, CA_BYTES_MAX = 64 << 20 };
 
 struct door {
 	struct worker *worker; /* borrowed */
@@ -34,12 +37,14 @@ struct door {
 };
 
 struct worker {
-	const struct config *config; /* borrowed */
-	struct log *log;             /* borrowed */
+	const struct cli *cli; /* borrowed; what a reload reads again */
+	struct config *config; /* borrowed; a reload replaces its contents */
+	struct log *log;       /* borrowed */
 	struct clock clock;
 	struct event_base *base; /* owned */
 	struct upstream_url url;
 	struct tls_client *tls;    /* one reference; NULL when the upstream is plain */
+	struct span ca_text;       /* owned; the CA file's contents that `tls` trusts */
 	struct resolver *resolver; /* owned */
 	struct pool pool;
 	struct proxy proxy;
@@ -297,27 +302,6 @@ static void on_stop_signal(evutil_socket_t number, short what, void *arg)
 		  worker->clock.now_ms + worker->config->shutdown_drain_timeout_ms);
 }
 
-static void on_reload_signal(evutil_socket_t number, short what, void *arg)
-{
-	struct worker *worker = arg;
-
-	(void)number;
-	(void)what;
-	log_write(worker->log, LOG_WARNING, "reload",
-		  "SIGHUP changes nothing in this version: restart instead");
-}
-
-static void watch_signals(struct worker *worker)
-{
-	evsignal_assign(&worker->signals[0], worker->base, SIGTERM, on_stop_signal, worker);
-	evsignal_assign(&worker->signals[1], worker->base, SIGINT, on_stop_signal, worker);
-	evsignal_assign(&worker->signals[2], worker->base, SIGHUP, on_reload_signal, worker);
-	for (size_t i = 0; i < ARRAY_SIZE(worker->signals); i++) {
-		evsignal_add(&worker->signals[i], NULL);
-	}
-	signal(SIGPIPE, SIG_IGN);
-}
-
 /* --- setting up --- */
 
 static struct pool_settings pool_settings_of(const struct config *config)
@@ -330,9 +314,8 @@ static struct pool_settings pool_settings_of(const struct config *config)
 		.idle_timeout_ms = OPTION_IS_WORD(config->pool_idle_timeout_ms)
 					   ? 0
 					   : config->pool_idle_timeout_ms,
-		.heartbeat_ms = OPTION_IS_WORD(config->pool_heartbeat_ms)
-					? 0
-					: config->pool_heartbeat_ms,
+		.heartbeat_ms =
+			OPTION_IS_WORD(config->pool_heartbeat_ms) ? 0 : config->pool_heartbeat_ms,
 		.max_requests = config->pool_max_requests,
 		.warm_window_ms = config->pool_warm_window_ms,
 		.solve_share = config->pool_solve_share,
@@ -341,21 +324,109 @@ static struct pool_settings pool_settings_of(const struct config *config)
 	};
 }
 
-static bool set_up_tls(struct worker *worker)
+static bool new_tls(const struct worker *worker, const struct config *config,
+		    struct tls_client **ret_tls)
 {
 	const struct tls_setup setup = {.host = worker->url.host,
-					.ca_file = worker->config->upstream_ca_file,
-					.verify = worker->config->upstream_tls_verify};
+					.ca_file = config->upstream_ca_file,
+					.verify = config->upstream_tls_verify};
 	char error[256];
+	struct tls_client *tls = tls_client_new(&setup, error, sizeof(error));
 
-	if (!worker->url.is_tls) {
-		return true;
-	}
-	worker->tls = tls_client_new(&setup, error, sizeof(error));
-	if (worker->tls == NULL) {
+	if (tls == NULL) {
 		log_write(worker->log, LOG_ERROR, "start", "%s", error);
+		return false;
 	}
-	return worker->tls != NULL;
+	*ret_tls = tls;
+	return true;
+}
+
+/* --- reload --- */
+
+/* The CA file's contents, so that a renewed file under the same name is seen; empty for the system's store. */
+static struct span read_ca(const struct config *config)
+{
+	char *text = NULL;
+	size_t len = 0;
+
+	if (config->upstream_ca_file[0] != '\0' &&
+	    !file_read(config->upstream_ca_file, CA_BYTES_MAX, &text, &len)) {
+		text = NULL; /* config_check() or OpenSSL says why */
+	}
+	return (struct span){text, text != NULL ? len : 0};
+}
+
+/* The TLS side by this configuration: *ret_tls NULL where it need not change. */
+static bool renew_tls(struct worker *worker, const struct config *next, struct span ca_text,
+		      struct tls_client **ret_tls)
+{
+	bool is_same = strcmp(next->upstream_ca_file, worker->config->upstream_ca_file) == 0 &&
+		       next->upstream_tls_verify == worker->config->upstream_tls_verify &&
+		       span_is(ca_text, worker->ca_text);
+
+	*ret_tls = NULL;
+	return !worker->url.is_tls || is_same || new_tls(worker, next, ret_tls);
+}
+
+/* From the checked configuration that has just taken the running one's place. */
+static void apply_config(struct worker *worker, struct tls_client *tls)
+{
+	const struct pool_settings settings = pool_settings_of(worker->config);
+
+	worker->log->level = (enum log_level)worker->config->log_level;
+	worker->log->format = (enum log_format)worker->config->log_format;
+	if (tls != NULL) {
+		tls_client_unref(worker->tls);
+		worker->tls = tls;
+		worker->pool.tls = tls;
+		janitor_retire_all(&worker->pool, "the TLS settings changed");
+	}
+	resolver_set_ttl_max(worker->resolver, worker->config->upstream_dns_ttl_max_ms);
+	pool_set_settings(&worker->pool, &settings);
+	proxy_apply_config(&worker->proxy);
+	log_write(worker->log, LOG_INFO, "reload", "done: pool.size=%" PRIu64 " new_tls=%d",
+		  worker->config->pool_size, tls != NULL);
+}
+
+static void on_reload_signal(evutil_socket_t number, short what, void *arg)
+{
+	struct worker *worker = arg;
+	struct config next;
+	struct config old;
+	struct tls_client *tls;
+	struct span ca_text;
+
+	(void)number;
+	(void)what;
+	clock_refresh(&worker->clock);
+	if (worker->is_stopping || !reload_read(worker->cli, &next, worker->log)) {
+		return;
+	}
+	ca_text = read_ca(&next);
+	if (!limits_raise(&next, worker->log) || !renew_tls(worker, &next, ca_text, &tls)) {
+		log_write(worker->log, LOG_ERROR, "reload", "refused: the running one stays");
+		free((char *)(uintptr_t)ca_text.data);
+		config_fini(&next);
+		return;
+	}
+	reload_keep_fixed(worker->config, &next, worker->log);
+	old = *worker->config;
+	*worker->config = next;
+	config_fini(&old);
+	free((char *)(uintptr_t)worker->ca_text.data);
+	worker->ca_text = ca_text;
+	apply_config(worker, tls);
+}
+
+static void watch_signals(struct worker *worker)
+{
+	evsignal_assign(&worker->signals[0], worker->base, SIGTERM, on_stop_signal, worker);
+	evsignal_assign(&worker->signals[1], worker->base, SIGINT, on_stop_signal, worker);
+	evsignal_assign(&worker->signals[2], worker->base, SIGHUP, on_reload_signal, worker);
+	for (size_t i = 0; i < ARRAY_SIZE(worker->signals); i++) {
+		evsignal_add(&worker->signals[i], NULL);
+	}
+	signal(SIGPIPE, SIG_IGN);
 }
 
 static void set_up_pool(struct worker *worker)
@@ -392,13 +463,15 @@ static struct event_base *new_loop(void)
 	return base;
 }
 
-struct worker *worker_new(const struct config *config, struct log *log)
+struct worker *worker_new(const struct cli *cli, struct config *config, struct log *log)
 {
 	struct worker *worker = mem_alloc(sizeof(*worker));
 	const char *fault;
 
+	worker->cli = cli;
 	worker->config = config;
 	worker->log = log;
+	worker->ca_text = read_ca(config);
 	clock_init(&worker->clock);
 	worker->base = new_loop();
 	if (worker->base == NULL || !url_parse(config->upstream_url, &worker->url, &fault)) {
@@ -408,7 +481,8 @@ struct worker *worker_new(const struct config *config, struct log *log)
 	timer_init(&worker->warm_timer, worker->base, &worker->clock, on_warm_timer, worker);
 	timer_init(&worker->drain_timer, worker->base, &worker->clock, on_drain_timer, worker);
 	watch_signals(worker);
-	if (!limits_raise(config, log) || !set_up_tls(worker) || !open_doors(worker)) {
+	if (!limits_raise(config, log) ||
+	    (worker->url.is_tls && !new_tls(worker, config, &worker->tls)) || !open_doors(worker)) {
 		worker_free(worker);
 		return NULL;
 	}
@@ -478,6 +552,7 @@ void worker_free(struct worker *worker)
 	event_base_free(worker->base);
 	libevent_global_shutdown();
 	url_fini(&worker->url);
+	free((char *)(uintptr_t)worker->ca_text.data);
 	free(worker->doors);
 	free(worker);
 }

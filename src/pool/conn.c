@@ -173,6 +173,9 @@ void conn_become_ready(struct conn *conn)
 	conn->expires_ms = pool_expiry_ms(pool);
 	conn->draw = pool_random(pool) % 1024;
 	become_idle(conn);
+	if (conn->retire_reason != NULL) {
+		conn_end(conn, CONN_END_IN_PEACE, ERR_NONE, conn->retire_reason);
+	}
 }
 
 void conn_slot_done(struct conn *conn)

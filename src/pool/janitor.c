@@ -247,14 +247,31 @@ void janitor_suspect(struct pool *pool, uint64_t idle_ms)
 
 void janitor_retire_all(struct pool *pool, const char *reason)
 {
+	static const enum conn_state unfinished[] = {CONN_LEASED, CONN_CONNECTING, CONN_HANDSHAKING,
+						     CONN_RACING};
+
 	list_foreach_safe (node, &pool->conns[CONN_IDLE]) {
 		conn_end(list_entry(node, struct conn, node), CONN_END_IN_PEACE, ERR_NONE, reason);
 	}
 	janitor_give_up_probe(pool);
-	list_foreach (node, &pool->conns[CONN_LEASED]) {
-		list_entry(node, struct conn, node)->retire_reason = reason;
+	for (size_t i = 0; i < ARRAY_SIZE(unfinished); i++) {
+		list_foreach (node, &pool->conns[unfinished[i]]) {
+			list_entry(node, struct conn, node)->retire_reason = reason;
+		}
 	}
 	pool_changed(pool);
+}
+
+/* After pool.size was made smaller: those that rested longest go first, leased ones when they come back. */
+static void shrink(struct pool *pool)
+{
+	struct list_node *oldest;
+
+	while (pool_bound_count(pool) - pool->conns[CONN_CLOSING].count > pool->settings.size &&
+	       (oldest = list_last(&pool->conns[CONN_IDLE])) != NULL) {
+		conn_end(list_entry(oldest, struct conn, node), CONN_END_IN_PEACE, ERR_NONE,
+			 "pool.size was made smaller");
+	}
 }
 
 /* --- addresses that have gone --- */
@@ -305,6 +322,7 @@ void janitor_turn(struct pool *pool)
 	idle_learner_judge(&pool->learner, pool->clock->now_ms, pool->round_trip_us / 1000);
 	follow_learner(pool);
 	retire_gone(pool);
+	shrink(pool);
 }
 
 uint64_t janitor_wake_ms(const struct pool *pool)

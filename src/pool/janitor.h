@@ -30,7 +30,7 @@ void janitor_hint(struct pool *pool, uint64_t seconds);
  */
 void janitor_suspect(struct pool *pool, uint64_t idle_ms);
 
-/* Ends every idle connection and the probe (after a suspend). Leased ones end when given back. */
+/* Ends every idle connection and the probe. Leased ones end when given back, those being opened when they are up. */
 void janitor_retire_all(struct pool *pool, const char *reason);
 
 /* The probe, if there is one, gives its place up to an opening. */
@@ -39,7 +39,7 @@ void janitor_give_up_probe(struct pool *pool);
 /* The settings changed: looks at every idle connection again. */
 void janitor_look_at_all(struct pool *pool);
 
-/* At the end of a turn: judges closes, and retires connections to addresses that have gone. */
+/* At the end of a turn: judges closes, retires connections to addresses that have gone, and those above a smaller pool.size. */
 void janitor_turn(struct pool *pool);
 /* When janitor_turn() has something to do although nothing happens; UINT64_MAX: never. */
 uint64_t janitor_wake_ms(const struct pool *pool);

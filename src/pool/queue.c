@@ -60,6 +60,18 @@ void queue_give_back(struct queue *queue, struct tenant *tenant)
 	}
 }
 
+void queue_apply_rows(struct queue *queue, struct tenants *tenants)
+{
+	for (unsigned i = 0; i < TENANT_BUCKETS; i++) {
+		list_foreach (node, &tenants->buckets[i]) {
+			struct tenant *tenant = list_entry(node, struct tenant, node);
+
+			tenant_look_up(tenant);
+			place_all(queue, tenant);
+		}
+	}
+}
+
 size_t queue_servable(const struct queue *queue, enum queue_class class)
 {
 	size_t count = 0;

@@ -47,6 +47,9 @@ struct list_node *queue_pop(struct queue *queue, bool solves_allowed);
 void queue_lend(struct queue *queue, struct tenant *tenant);
 void queue_give_back(struct queue *queue, struct tenant *tenant);
 
+/* The rows of access.clients changed: every tenant's limits are looked up again. */
+void queue_apply_rows(struct queue *queue, struct tenants *tenants);
+
 size_t queue_count(const struct queue *queue);
 /* How many of a class could be served if slots came free now. */
 size_t queue_servable(const struct queue *queue, enum queue_class class);

@@ -69,6 +69,11 @@ static struct tenant *find(const struct list *bucket, struct span name, bool is_
 	return NULL;
 }
 
+void tenant_look_up(struct tenant *tenant)
+{
+	tenant->limits = config_client_limits(tenant->tenants->rows, span_of(tenant->name));
+}
+
 struct tenant *tenant_acquire(struct tenants *tenants, struct span name, bool is_label)
 {
 	struct list *bucket;
@@ -89,7 +94,7 @@ struct tenant *tenant_acquire(struct tenants *tenants, struct span name, bool is
 	tenant->is_label = is_label;
 	tenants->label_count += is_label;
 	memcpy(tenant->name, name.data, name.len);
-	tenant->limits = config_client_limits(tenants->rows, name);
+	tenant_look_up(tenant);
 	for (unsigned i = 0; i < QUEUE_CLASSES; i++) {
 		list_init(&tenant->flows[i].waiters);
 	}

@@ -61,4 +61,7 @@ void tenant_release(struct tenant *tenant);
 bool tenant_has_room(const struct tenant *tenant);
 size_t tenant_waiting_count(const struct tenant *tenant);
 
+/* Its limits, by the rows as they are now. */
+void tenant_look_up(struct tenant *tenant);
+
 bool tenant_is(const struct tenant *tenant, struct span name, bool is_label);

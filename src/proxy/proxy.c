@@ -2,6 +2,8 @@
 #include "proxy/proxy.h"
 
 #include "base/clock.h"
+#include "base/macros.h"
+#include "pool/pool.h"
 #include "proxy/access.h"
 #include "proxy/client.h"
 #include "proxy/exchange.h"
@@ -28,6 +30,25 @@ void proxy_init(struct proxy *proxy, struct event_base *base, struct clock *cloc
 	tenants_init(&proxy->tenants, &config->access_clients);
 	for (unsigned i = 0; i < CLIENT_PHASES; i++) {
 		list_init(&proxy->clients[i]);
+	}
+}
+
+void proxy_apply_config(struct proxy *proxy)
+{
+	access_free(proxy->access);
+	proxy->access = access_new(proxy->config, span_of(proxy->upstream_host));
+	for (unsigned i = 0; i < CLIENT_DEAD; i++) {
+		list_foreach (node, &proxy->clients[i]) {
+			struct client *client = list_entry(node, struct client, node);
+
+			client->is_allowed =
+				access_allows_peer(proxy->access, &client->stream.peer);
+		}
+	}
+	proxy->buffers.limit_bytes = proxy->config->limits_buffered_bytes;
+	queue_apply_rows(&proxy->pool->queue, &proxy->tenants);
+	if (proxy->is_full && proxy_client_count(proxy) < proxy->config->limits_clients) {
+		proxy->on_room(proxy->owner);
 	}
 }
 

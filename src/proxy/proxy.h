@@ -65,6 +65,9 @@ void proxy_init(struct proxy *proxy, struct event_base *base, struct clock *cloc
 void proxy_fini(struct proxy *proxy);
 void proxy_free(struct proxy *proxy);
 
+/* The configuration's contents changed in their place. */
+void proxy_apply_config(struct proxy *proxy);
+
 /* At the end of each loop turn, after pool_turn(). */
 void proxy_turn(struct proxy *proxy);
 

@@ -24,7 +24,7 @@ _ALARM = re.compile(r"ERROR: \w+Sanitizer|runtime error:|Assertion .* failed|Lea
 
 class Warmpool:
     def __init__(self, sim=None, secrets=(), wrapper=(), environment=None, listen="127.0.0.1:0", ready=True,
-                 upstream="https://localhost:{port}", drain_s=2, **options):
+                 upstream="https://localhost:{port}", drain_s=2, arguments=(), **options):
         self._log = tempfile.NamedTemporaryFile("w+", prefix="warmpool-log-", errors="replace")
         self.secrets = list(secrets)
         self._is_told = self._is_stopped = False
@@ -33,7 +33,7 @@ class Warmpool:
             settings["upstream.url"] = upstream.format(port=sim.port)
             settings["upstream.ca_file"] = sim.ca_file
         settings.update(options)
-        arguments = [*wrapper, BINARY, "run"]
+        arguments = [*wrapper, BINARY, "run", *arguments]
         for key, value in settings.items():
             arguments += ["--set", f"{key}={value}"]
         self.process = subprocess.Popen(arguments, stderr=self._log, stdout=self._log, stdin=subprocess.DEVNULL,

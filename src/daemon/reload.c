@@ -1,0 +1,56 @@
+/* Reads the configuration anew and compares it with the running one. */
+#include "daemon/reload.h"
+
+#include "base/log.h"
+#include "config/config.h"
+#include "daemon/cli.h"
+
+#include <string.h>
+
+static void log_problems(struct log *log, const struct config_problems *problems)
+{
+	static const char mark[] = "warning: ";
+
+	for (size_t i = 0; i < problems->count; i++) {
+		const char *line = problems->lines[i];
+		bool is_warning = strncmp(line, mark, sizeof(mark) - 1) == 0;
+
+		log_write(log, is_warning ? LOG_WARNING : LOG_ERROR, "reload", "%s",
+			  is_warning ? line + sizeof(mark) - 1 : line);
+	}
+}
+
+void reload_keep_fixed(struct config *running, struct config *next, struct log *log)
+{
+	char where[CONFIG_WHERE_BYTES];
+
+	for (size_t i = 0; i < config_option_count; i++) {
+		const struct option *option = &config_options[i];
+
+		if (option->reloadable || config_is_same(running, next, option)) {
+			continue;
+		}
+		log_write(log, LOG_WARNING, "reload",
+			  "%s: needs a restart; the running value stays",
+			  config_where(next->origins[i], option->key, where));
+		config_swap(next, running, option);
+	}
+}
+
+bool reload_read(const struct cli *cli, struct config *ret_next, struct log *log)
+{
+	struct config_problems problems = {0};
+	struct config next;
+	bool is_good = cli_load(cli, &next, &problems);
+
+	log_problems(log, &problems);
+	config_problems_fini(&problems);
+	if (!is_good) {
+		log_write(log, LOG_ERROR, "reload",
+			  "refused: the configuration has errors; the running one stays");
+		config_fini(&next);
+		return false;
+	}
+	*ret_next = next;
+	return true;
+}

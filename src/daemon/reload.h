@@ -1,0 +1,24 @@
+/*
+ * SIGHUP, the part without effects: reads the configuration anew, checks it whole, and says what a restart would be needed for.
+ */
+#pragma once
+
+#include "base/macros.h"
+
+#include <stdbool.h>
+
+struct cli;
+struct config;
+struct log;
+
+/*
+ * True, with ret_next filled (the caller frees it), when the new configuration is good. False when it is bad: every problem is
+ * logged, and nothing is to change.
+ */
+MUST_USE bool reload_read(const struct cli *cli, struct config *ret_next, struct log *log);
+
+/*
+ * Options that cannot change in a running daemon keep their running value in `next` (`running`, which is about to be freed, gets
+ * the other one); each that differs is logged as in need of a restart.
+ */
+void reload_keep_fixed(struct config *running, struct config *next, struct log *log);
