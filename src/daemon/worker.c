@@ -297,6 +297,7 @@ static void on_stop_signal(evutil_socket_t number, short what, void *arg)
 	log_write(worker->log, LOG_INFO, "stop", "signal %d: finishing %zu requests", (int)number,
 		  worker->proxy.exchanges.count);
 	close_doors(worker);
+	worker->pool.is_draining = true;
 	proxy_drain(&worker->proxy);
 	timer_set(&worker->drain_timer,
 		  worker->clock.now_ms + worker->config->shutdown_drain_timeout_ms);

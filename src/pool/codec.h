@@ -2,7 +2,7 @@
  * The seam between the pool and a protocol: the pool lends slots, a codec carries exchanges in them.
  *
  * The pool asks a codec for no more than what stands in struct codec; a codec calls back with conn_slot_done(), conn_set_deadline(),
- * conn_end() and janitor_hint(). tests/unit/pool/test_pool.c has a second one, of three slots and another protocol.
+ * conn_end(), janitor_hint() and janitor_idle_closed(), and sets conn->has_settled when it has read what follows a handshake. tests/unit/pool/test_pool.c has a second one, of three slots and another protocol.
  *
  * A transfer is one request on a connection's slot and the response to it. Its starter embeds it, fills the first part, hands it
  * to codec->start() on a leased connection and keeps its bytes unmoved until exactly one of the two callbacks came. Callbacks come from

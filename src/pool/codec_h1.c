@@ -145,9 +145,7 @@ static void finish(struct conn *conn)
 	if (stream_has_pending(&conn->stream)) {
 		h1->has_surplus = true;
 	}
-	if (hint_s > 0) {
-		janitor_hint(conn->pool, hint_s);
-	}
+	janitor_hint(conn->pool, hint_s);
 	h1->transfer = NULL;
 	conn_slot_done(conn);
 	transfer->ops->on_response(transfer);

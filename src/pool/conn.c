@@ -10,7 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { CLOSING_MS = 1000, DRAIN_BYTES = 4096 };
+enum { CLOSING_MS = 1000, DRAIN_BYTES = 4096, STALE_WITHIN_MS = 1000 };
 
 static const char *const state_names[] = {
 	[CONN_CONNECTING] = "connecting",
@@ -26,7 +26,7 @@ static const char *const state_names[] = {
 /* Bit n of a row: the state n may follow. */
 static const unsigned allowed[] = {
 	[CONN_CONNECTING] = 1u << CONN_HANDSHAKING | 1u << CONN_IDLE | 1u << CONN_DEAD,
-	[CONN_HANDSHAKING] = 1u << CONN_IDLE | 1u << CONN_DEAD,
+	[CONN_HANDSHAKING] = 1u << CONN_IDLE | 1u << CONN_CLOSING | 1u << CONN_DEAD,
 	[CONN_IDLE] = 1u << CONN_LEASED | 1u << CONN_PROBE | 1u << CONN_CLOSING | 1u << CONN_DEAD,
 	[CONN_LEASED] = 1u << CONN_IDLE | 1u << CONN_CLOSING | 1u << CONN_DEAD,
 	[CONN_PROBE] = 1u << CONN_CLOSING | 1u << CONN_DEAD,
@@ -107,11 +107,26 @@ static void become_closing(struct conn *conn)
 	timer_set(&conn->timer, conn->pool->clock->now_ms + CLOSING_MS);
 }
 
+/* Ended by the server just as we wrote, and not after it had thought about the request. */
+static bool has_proved_stale(const struct conn *conn, enum err err)
+{
+	const struct pool *pool = conn->pool;
+	uint64_t soon_ms = STALE_WITHIN_MS + 2 * pool->round_trip_us / 1000;
+
+	return conn->state == CONN_LEASED && err == ERR_CONNECTION_ENDED &&
+	       pool->clock->now_ms - conn->lent_ms <= soon_ms;
+}
+
+void conn_retire(struct conn *conn, const char *reason)
+{
+	conn->retire_reason = reason;
+	list_remove(&conn->open_node);
+}
+
 void conn_end(struct conn *conn, enum conn_end_how how, enum err err, const char *reason)
 {
-	bool is_up =
-		conn->state == CONN_IDLE || conn->state == CONN_LEASED || conn->state == CONN_PROBE;
-	bool is_stale = conn->state == CONN_LEASED && err == ERR_CONNECTION_ENDED;
+	bool is_seen = conn->state != CONN_CONNECTING && conn->state != CONN_RACING;
+	bool is_stale = has_proved_stale(conn, err);
 	struct stream_facts facts;
 	struct transfer *transfer;
 
@@ -120,7 +135,7 @@ void conn_end(struct conn *conn, enum conn_end_how how, enum err err, const char
 	}
 	log_end_of(conn, reason);
 	stream_facts(&conn->stream, &facts);
-	if (is_up && how == CONN_END_IN_PEACE) {
+	if (is_seen && how == CONN_END_IN_PEACE) {
 		become_closing(conn);
 	} else {
 		become_dead(conn);
@@ -141,7 +156,8 @@ void conn_lend(struct conn *conn)
 {
 	conn->slots_used++;
 	if (conn->state == CONN_IDLE) {
-		conn->lent_idle_ms = conn->pool->clock->now_ms - conn->idle_since_ms;
+		conn->lent_ms = conn->pool->clock->now_ms;
+		conn->lent_idle_ms = conn->lent_ms - conn->idle_since_ms;
 		list_remove(&conn->aging_node);
 		conn_move(conn, CONN_LEASED);
 		timer_set(&conn->timer, TIMER_NEVER);
@@ -192,8 +208,7 @@ void conn_slot_done(struct conn *conn)
 		reason = conn_refuse_lending(conn, &rules, conn->pool->clock->now_ms);
 	}
 	if (reason != NULL) {
-		conn->retire_reason = reason;
-		list_remove(&conn->open_node);
+		conn_retire(conn, reason);
 	}
 	if (conn->slots_used == 0) {
 		if (reason != NULL) {

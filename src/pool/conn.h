@@ -58,6 +58,7 @@ struct conn {
 	uint64_t connect_deadline_ms;
 	uint64_t stall_ms; /* from then on its opening stalls (warmer.h) */
 	uint64_t idle_since_ms;
+	uint64_t lent_ms;      /* when it was last lent, coming from idle */
 	uint64_t lent_idle_ms; /* how long it had been idle when it was last lent */
 	uint64_t expires_ms;   /* max_lifetime with its jitter; UINT64_MAX: never */
 	uint64_t requests;     /* carried so far */
@@ -91,10 +92,13 @@ void conn_set_deadline(struct conn *conn, uint64_t deadline_ms);
 
 /*
  * Ends a connection; its transfers fail with `err` after it has left its state. CONN_END_IN_PEACE says that we end and waits for the peer's end;
- * CONN_END_AT_ONCE is for one that the peer ended or that is broken. `reason` goes to the log and to the transfers.
+ * CONN_END_AT_ONCE is for one that the peer ended, that is broken, or that the peer has not seen yet. `reason` goes to the log and to the transfers.
  */
 enum conn_end_how { CONN_END_IN_PEACE, CONN_END_AT_ONCE };
 void conn_end(struct conn *conn, enum conn_end_how how, enum err err, const char *reason);
+
+/* It is not lent again: ends when its last slot comes back, or when it is up. */
+void conn_retire(struct conn *conn, const char *reason);
 
 /* A slot of an idle or leased connection is lent. */
 void conn_lend(struct conn *conn);

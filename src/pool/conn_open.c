@@ -38,7 +38,9 @@ static struct conn *attempt(struct pool *pool, struct address *address, enum con
 	conn->opened_us = first != NULL ? first->opened_us : pool->clock->now_us;
 	conn->connect_deadline_ms = first != NULL ? first->connect_deadline_ms
 						  : now_ms + pool->settings.connect_timeout_ms;
-	conn->stall_ms = first != NULL ? first->stall_ms : now_ms + warmer_stall_ms(&pool->warmer);
+	conn->stall_ms = first != NULL
+				 ? first->stall_ms
+				 : now_ms + warmer_stall_ms(&pool->warmer, pool->connect_us / 1000);
 	conn->expires_ms = UINT64_MAX;
 	conn->state = state;
 	list_push_front(&pool->conns[state], &conn->node);
@@ -122,10 +124,24 @@ static void win(struct conn *conn)
 	conn_end(rival, CONN_END_AT_ONCE, ERR_NONE, "another address was faster");
 }
 
+/* The attempt that is left goes on alone, and after another head start with one more beside it. */
+static void go_on(struct conn *other)
+{
+	if (other->state == CONN_RACING) {
+		conn_move(other, CONN_CONNECTING); /* in the place that has just come free */
+	}
+	if (may_race(other)) {
+		timer_set(&other->timer, MIN(other->pool->clock->now_ms + ADDRESS_HEAD_START_MS,
+					     other->connect_deadline_ms));
+	}
+}
+
 static void fail(struct conn *conn, enum err err)
 {
 	struct pool *pool = conn->pool;
 	struct conn *other = part(conn);
+	/* The server may have accepted it, and counts it until it has seen its end. */
+	bool is_seen = conn->state == CONN_HANDSHAKING && err == ERR_CONNECT_TIMEOUT;
 
 	address_failed(&conn->address_use, pool->clock->now_ms);
 	/* One that took too long leaves no time for another. */
@@ -135,9 +151,10 @@ static void fail(struct conn *conn, enum err err)
 	if (other == NULL) {
 		pool_connect_failed(pool, &conn->stream.peer, err, conn->stream.error_text);
 	}
-	conn_end(conn, CONN_END_AT_ONCE, err, conn->stream.error_text);
-	if (other != NULL && other->state == CONN_RACING) {
-		conn_move(other, CONN_CONNECTING); /* in the place that has just come free */
+	conn_end(conn, is_seen ? CONN_END_IN_PEACE : CONN_END_AT_ONCE, err,
+		 conn->stream.error_text);
+	if (other != NULL) {
+		go_on(other);
 	}
 }
 
@@ -178,7 +195,7 @@ void conn_open_on_timer(struct conn *conn)
 		time_out(conn, "within timeouts.connect");
 		return;
 	}
-	if (may_race(conn) && !conn->pool->is_stopping) {
+	if (may_race(conn)) {
 		conn->rival = attempt_another(conn);
 		if (conn->rival != NULL) {
 			conn->rival->rival = conn;
@@ -189,5 +206,11 @@ void conn_open_on_timer(struct conn *conn)
 
 void conn_give_up(struct conn *conn)
 {
+	struct conn *rival = part(conn);
+
+	if (rival != NULL) {
+		address_failed(&rival->address_use, conn->pool->clock->now_ms);
+		conn_end(rival, CONN_END_AT_ONCE, ERR_NONE, "its opening is given up");
+	}
 	time_out(conn, "so far; its place is given to a fresh attempt");
 }

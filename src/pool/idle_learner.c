@@ -7,6 +7,8 @@ enum {
 	AGREE_MS = 500,
 	AGREE_PART = 10,
 	HINT_RISE_PART = 8,
+	HINT_RISE_AFTER_MS = 10000, /* so long without a low one: servers behind one name differ */
+	HINT_FORGOTTEN_AFTER = 16,  /* responses without one */
 	RISE_PART = 4,
 	LOW_PART = 10,
 	TOO_SOON_MS = 1000, /* after a response: that was no idle timeout */
@@ -35,23 +37,31 @@ static uint64_t rise(uint64_t from_ms, uint64_t to_ms, uint64_t part)
 	return from_ms + MAX((to_ms - from_ms) / part, 1);
 }
 
-void idle_learner_hint(struct idle_learner *learner, uint64_t seconds)
+void idle_learner_hint(struct idle_learner *learner, uint64_t seconds, uint64_t now_ms)
 {
-	uint64_t stated_ms = MIN(seconds, UINT32_MAX) * 1000;
-	uint64_t safe_ms = stated_ms / 2;
+	uint64_t safe_ms = MIN(seconds, UINT32_MAX) * 1000;
 
-	if (stated_ms > IDLE_LEAST_MS) {
-		safe_ms = MAX(stated_ms - IDLE_HINT_MARGIN_MS, (uint64_t)IDLE_LEAST_MS);
+	if (seconds == 0) {
+		if (learner->hint_ms > 0 && ++learner->without_hint >= HINT_FORGOTTEN_AFTER) {
+			learner->hint_ms = 0;
+		}
+		return;
 	}
+	learner->without_hint = 0;
+	safe_ms = safe_ms > IDLE_HINT_MARGIN_MS ? safe_ms - IDLE_HINT_MARGIN_MS : 0;
+	safe_ms = MAX(safe_ms, (uint64_t)IDLE_LEAST_MS);
 	if (learner->hint_ms == 0 || safe_ms <= learner->hint_ms) {
-		learner->hint_ms = MAX(safe_ms, 1);
-	} else {
+		learner->hint_ms = safe_ms;
+		learner->low_hint_ms = now_ms;
+	} else if (now_ms >= learner->low_hint_ms + HINT_RISE_AFTER_MS) {
 		learner->hint_ms = rise(learner->hint_ms, safe_ms, HINT_RISE_PART);
 	}
 }
 
 void idle_learner_close(struct idle_learner *learner, const struct idle_close *close)
 {
+	learner->pending += learner->closes[learner->next].at_ms == 0 ||
+			    learner->verdicts[learner->next] != IDLE_PENDING;
 	learner->closes[learner->next] = *close;
 	learner->verdicts[learner->next] = IDLE_PENDING;
 	learner->next = (learner->next + 1) % IDLE_CLOSES_KEPT;
@@ -93,7 +103,8 @@ static struct company company_of(const struct idle_learner *learner, unsigned pl
 		}
 		if (agrees(close->idle_ms, other->idle_ms)) {
 			company.same_idle += !is_same_moment(close, other) &&
-					     learner->verdicts[i] != IDLE_RESTART;
+					     learner->verdicts[i] != IDLE_RESTART &&
+					     other->idle_ms >= TOO_SOON_MS;
 			continue;
 		}
 		company.restart += is_same_moment(close, other);
@@ -188,7 +199,7 @@ static enum idle_verdict verdict_of(const struct idle_close *close, const struct
 
 void idle_learner_judge(struct idle_learner *learner, uint64_t now_ms, uint64_t round_trip_ms)
 {
-	for (unsigned i = 0; i < IDLE_CLOSES_KEPT; i++) {
+	for (unsigned i = 0; i < IDLE_CLOSES_KEPT && learner->pending > 0; i++) {
 		/* The oldest first. */
 		unsigned place = (learner->next + i) % IDLE_CLOSES_KEPT;
 		const struct idle_close *close = &learner->closes[place];
@@ -200,6 +211,7 @@ void idle_learner_judge(struct idle_learner *learner, uint64_t now_ms, uint64_t 
 		}
 		company = company_of(learner, place);
 		learner->verdicts[place] = verdict_of(close, &company);
+		learner->pending--;
 		if (learner->verdicts[place] != IDLE_COUNTED) {
 			continue;
 		}
@@ -214,7 +226,7 @@ uint64_t idle_learner_judge_ms(const struct idle_learner *learner)
 {
 	uint64_t soonest_ms = UINT64_MAX;
 
-	for (unsigned i = 0; i < IDLE_CLOSES_KEPT; i++) {
+	for (unsigned i = 0; i < IDLE_CLOSES_KEPT && learner->pending > 0; i++) {
 		if (learner->closes[i].at_ms != 0 && learner->verdicts[i] == IDLE_PENDING) {
 			soonest_ms =
 				MIN(soonest_ms, learner->closes[i].at_ms + IDLE_JUDGE_AFTER_MS + 1);

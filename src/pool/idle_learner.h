@@ -2,13 +2,14 @@
  * How long may a connection sit idle before the server closes it? Pure policy under the caller's clock.
  *
  * What it learns from:
- *   hint      Keep-Alive: timeout=N of a response: N less 2 s (of N up to 2 s, half).
+ *   hint      Keep-Alive: timeout=N of a response: N less 2 s. Forgotten after 16 responses in a row without one.
  *   closes    the idle age at which the server closed connections, less one round trip and 1 s. The age is counted here, from the
  *             last byte read to the FIN: both were half a round trip on their way, so it is the server's own figure.
- * Until then 50 s are assumed. The lower of hint and closes holds, never under 2 s (but for a hint up to 2 s). A number in the
+ * Until then 50 s are assumed. The lower of hint and closes holds, never under 2 s. A number in the
  * configuration switches all of it off.
  *
- * Falls at once, rises slowly: a lower hint counts at once, a higher one lifts the value by an eighth of the difference a response.
+ * Falls at once, rises slowly: a lower hint counts at once, a higher one lifts the value by an eighth of the difference a response, once
+ * no lower one came for 10 s.
  * A close counts only when another one, at least a second apart, agrees with it (within 10 % or 500 ms). Then a lower
  * age holds at once; else the value rises by a quarter of the way to the tenth percentile of the ages remembered.
  *
@@ -50,17 +51,21 @@ enum idle_verdict { IDLE_PENDING, IDLE_COUNTED, IDLE_RESTART, IDLE_OTHER_BOUND }
 struct idle_learner {
 	uint64_t configured_ms;                     /* 0: learn */
 	uint64_t hint_ms;                           /* 0: none yet */
+	uint64_t low_hint_ms;                       /* when the hint was last as low as that */
+	unsigned without_hint;                      /* responses in a row */
 	uint64_t observed_ms;                       /* 0: none yet */
 	uint64_t observations;                      /* closes that counted, all told */
 	struct idle_close closes[IDLE_CLOSES_KEPT]; /* the last ones; at_ms 0: none */
 	enum idle_verdict verdicts[IDLE_CLOSES_KEPT];
-	unsigned next; /* the place of the next close */
+	unsigned next;    /* the place of the next close */
+	unsigned pending; /* closes not judged yet */
 };
 
 /* 0: learn. What was learned is kept meanwhile. */
 void idle_learner_configure(struct idle_learner *learner, uint64_t idle_timeout_ms);
 
-void idle_learner_hint(struct idle_learner *learner, uint64_t seconds);
+/* At each response; 0 seconds: it had no hint. */
+void idle_learner_hint(struct idle_learner *learner, uint64_t seconds, uint64_t now_ms);
 void idle_learner_close(struct idle_learner *learner, const struct idle_close *close);
 
 /* Decides about the closes that are a second old. */

@@ -35,15 +35,21 @@ static uint64_t settled_at_ms(const struct conn *conn)
 	return conn->ready_us / 1000 + MAX(2 * connect_ms, (uint64_t)SETTLE_LEAST_MS);
 }
 
-/* When its replacement should be under way. */
+/* When its replacement should be under way: before its rest is too long, and before its life is over. */
 static uint64_t aging_at_ms(const struct conn *conn)
 {
 	const struct pool *pool = conn->pool;
+	uint64_t connect_ms = pool->connect_us / 1000;
 	uint64_t safe_ms = idle_learner_safe_ms(&pool->learner);
-	uint64_t lead_ms = janitor_lead_ms(safe_ms, pool->connect_us / 1000, conn->draw);
-	uint64_t end_ms = MIN(conn->idle_since_ms + safe_ms, conn->expires_ms);
+	uint64_t life_ms = conn->expires_ms - conn->ready_us / 1000;
+	uint64_t rested_ms =
+		conn->idle_since_ms + safe_ms - janitor_lead_ms(safe_ms, connect_ms, conn->draw);
 
-	return end_ms > lead_ms ? end_ms - lead_ms : 0;
+	if (conn->expires_ms == UINT64_MAX) {
+		return rested_ms;
+	}
+	return MIN(rested_ms, conn->expires_ms - janitor_lead_ms(MIN(safe_ms, life_ms), connect_ms,
+								 conn->draw));
 }
 
 /* A heartbeat is for the spares that are kept; what is idle beyond them grows old. */
@@ -96,10 +102,14 @@ void janitor_watch(struct conn *conn)
 	timer_set(&conn->timer, look_at_ms(conn, 0));
 }
 
+/* Beside it there must be room for the spares, and for one more while one of those is replaced. */
 static bool may_probe(const struct pool *pool)
 {
+	const struct pool_settings *settings = &pool->settings;
+
 	return idle_learner_source(&pool->learner) != IDLE_CONFIGURED &&
-	       pool->settings.heartbeat_ms == 0 && pool->settings.size >= PROBE_SIZE_LEAST &&
+	       settings->heartbeat_ms == 0 && settings->size >= PROBE_SIZE_LEAST &&
+	       settings->size >= settings->min_idle + 2 &&
 	       list_is_empty(&pool->conns[CONN_PROBE]) && pool_is_in_use(pool);
 }
 
@@ -135,7 +145,7 @@ void janitor_look(struct conn *conn)
 		let_go(conn, reason);
 		return;
 	}
-	if (now_ms >= beat_at_ms(conn) && is_kept_spare(conn)) {
+	if (now_ms >= beat_at_ms(conn) && pool_is_in_use(pool) && is_kept_spare(conn)) {
 		heartbeat_start(conn);
 		return;
 	}
@@ -157,6 +167,25 @@ void janitor_look_at_all(struct pool *pool)
 	}
 	if (idle_learner_source(&pool->learner) == IDLE_CONFIGURED) {
 		janitor_give_up_probe(pool);
+	}
+}
+
+bool janitor_has_surplus(const struct pool *pool)
+{
+	return !list_is_empty(&pool->aging) &&
+	       pool->conns[CONN_IDLE].count > pool->settings.min_idle;
+}
+
+void janitor_make_room(struct pool *pool, bool is_for_request)
+{
+	if (!list_is_empty(&pool->conns[CONN_CLOSING])) {
+		return; /* a place comes free already */
+	}
+	if (is_for_request && !list_is_empty(&pool->conns[CONN_PROBE])) {
+		janitor_give_up_probe(pool);
+	} else if (janitor_has_surplus(pool)) {
+		conn_end(list_entry(list_first(&pool->aging), struct conn, aging_node),
+			 CONN_END_IN_PEACE, ERR_NONE, "it nears its end, and its place is wanted");
 	}
 }
 
@@ -197,7 +226,7 @@ static void follow_learner(struct pool *pool)
 
 void janitor_hint(struct pool *pool, uint64_t seconds)
 {
-	idle_learner_hint(&pool->learner, seconds);
+	idle_learner_hint(&pool->learner, seconds, pool->clock->now_ms);
 	/* Called while a connection is on its way back: the others are looked at when the turn ends. */
 	if (idle_learner_safe_ms(&pool->learner) != pool->followed_idle_ms) {
 		pool_changed(pool);
@@ -256,10 +285,20 @@ void janitor_retire_all(struct pool *pool, const char *reason)
 	janitor_give_up_probe(pool);
 	for (size_t i = 0; i < ARRAY_SIZE(unfinished); i++) {
 		list_foreach (node, &pool->conns[unfinished[i]]) {
-			list_entry(node, struct conn, node)->retire_reason = reason;
+			conn_retire(list_entry(node, struct conn, node), reason);
 		}
 	}
 	pool_changed(pool);
+}
+
+/* The warm window is over: nobody is likely to want a spare soon. */
+static void rest(struct pool *pool)
+{
+	list_foreach_safe (node, &pool->conns[CONN_IDLE]) {
+		conn_end(list_entry(node, struct conn, node), CONN_END_IN_PEACE, ERR_NONE,
+			 "no request within pool.warm_window");
+	}
+	janitor_give_up_probe(pool);
 }
 
 /* After pool.size was made smaller: those that rested longest go first, leased ones when they come back. */
@@ -302,7 +341,7 @@ static void retire_some(const struct address *address, size_t count)
 		struct conn *conn = CONTAINER_OF(node, struct conn, address_use.node);
 
 		if (count > 0 && conn->state == CONN_LEASED && conn->retire_reason == NULL) {
-			conn->retire_reason = reason;
+			conn_retire(conn, reason);
 			count--;
 		}
 	}
@@ -323,14 +362,20 @@ void janitor_turn(struct pool *pool)
 	follow_learner(pool);
 	retire_gone(pool);
 	shrink(pool);
+	if (!pool_is_in_use(pool)) {
+		rest(pool);
+	}
 }
 
 uint64_t janitor_wake_ms(const struct pool *pool)
 {
-	uint64_t judge_ms = idle_learner_judge_ms(&pool->learner);
+	uint64_t wake_ms = idle_learner_judge_ms(&pool->learner);
 
-	if (list_is_empty(&pool->book.gone)) {
-		return judge_ms;
+	if (!list_is_empty(&pool->book.gone)) {
+		wake_ms = MIN(wake_ms, pool->clock->now_ms + RETIRE_STEP_MS);
 	}
-	return MIN(judge_ms, pool->clock->now_ms + RETIRE_STEP_MS);
+	if (pool->settings.warm_window_ms > 0 && pool_is_in_use(pool)) {
+		wake_ms = MIN(wake_ms, pool->last_request_ms + pool->settings.warm_window_ms);
+	}
+	return wake_ms;
 }

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct conn;
@@ -21,7 +22,7 @@ void janitor_look(struct conn *conn);
 /* For codecs: the server closed it, in order, while it was idle. */
 void janitor_idle_closed(struct conn *conn);
 
-/* For codecs: Keep-Alive: timeout=N of a response. */
+/* For codecs, at each response: its Keep-Alive: timeout=N; 0: it had none. */
 void janitor_hint(struct pool *pool, uint64_t seconds);
 
 /*
@@ -33,7 +34,14 @@ void janitor_suspect(struct pool *pool, uint64_t idle_ms);
 /* Ends every idle connection and the probe. Leased ones end when given back, those being opened when they are up. */
 void janitor_retire_all(struct pool *pool, const char *reason);
 
-/* The probe, if there is one, gives its place up to an opening. */
+/*
+ * An opening finds no place in the bound: for a request the probe gives its own up, else an idle connection beyond pool.min_idle that
+ * nears its end does.
+ * The place comes free when the server has seen that.
+ */
+void janitor_make_room(struct pool *pool, bool is_for_request);
+/* Is there one of the latter? */
+bool janitor_has_surplus(const struct pool *pool);
 void janitor_give_up_probe(struct pool *pool);
 
 /* The settings changed: looks at every idle connection again. */

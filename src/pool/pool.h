@@ -119,7 +119,7 @@ struct pool {
 	uint64_t handshakes_resumed;
 	bool wants_addresses; /* asks its owner, who clears it, for a fresh look at DNS */
 	bool is_changed;      /* pool_turn() has something to do */
-	bool is_stopping;     /* opens nothing more */
+	bool is_draining;     /* keeps no spares */
 };
 
 void pool_init(struct pool *pool, const struct pool_setup *setup,

@@ -110,31 +110,47 @@ static struct conn *find_stalled(const struct pool *pool, struct warmer_view *vi
 	return oldest;
 }
 
+/* That janitor_make_room() can free: the probe's for requests, one of a surplus for a spare, too. */
+static uint64_t places_to_free(const struct pool *pool, const struct warmer_view *view)
+{
+	bool is_for_request = view->waiting + view->urgent > 0;
+
+	/* While one closes, its place comes free by itself. */
+	if (view->bound < view->size || !list_is_empty(&pool->conns[CONN_CLOSING])) {
+		return 0;
+	}
+	if (is_for_request && !list_is_empty(&pool->conns[CONN_PROBE])) {
+		return view->bound - view->size + 1;
+	}
+	return janitor_has_surplus(pool) ? view->bound - view->size + 1 : 0;
+}
+
 static struct warmer_view view_of(const struct pool *pool, struct conn **ret_stalled)
 {
+	bool wants_spares = pool_is_in_use(pool) && !pool->is_draining;
 	struct warmer_view view = {
 		.size = pool->settings.size,
-		.min_idle = pool_is_in_use(pool) ? pool->settings.min_idle : 0,
+		.min_idle = wants_spares ? pool->settings.min_idle : 0,
 		.max_connecting = pool->settings.max_connecting,
 		.stall_ms = UINT64_MAX,
 		.idle = pool->conns[CONN_IDLE].count - pool->aging.count + pool->heartbeats.count,
-		/* The probe gives its place up. */
-		.bound = pool_bound_count(pool) - pool->conns[CONN_PROBE].count,
+		.bound = pool_bound_count(pool),
 		.waiting = demand_of(pool),
 		.urgent = pool->urgent.count,
 	};
 
+	view.bound -= places_to_free(pool, &view);
 	*ret_stalled = find_stalled(pool, &view);
 	return view;
 }
 
-/* Has a place come free, or will it when the server has seen the probe's end? */
-static bool has_place(struct pool *pool)
+/* Is there a place now? Else it may come when the server has seen the end of a connection that gave its own up. */
+static bool has_place(struct pool *pool, const struct warmer_view *view)
 {
 	if (pool_bound_count(pool) < pool->settings.size) {
 		return true;
 	}
-	janitor_give_up_probe(pool);
+	janitor_make_room(pool, view->waiting + view->urgent > 0);
 	return false;
 }
 
@@ -144,9 +160,6 @@ uint64_t pool_open_missing(struct pool *pool)
 	struct warmer_view view;
 	uint64_t wanted;
 
-	if (pool->is_stopping) {
-		return UINT64_MAX;
-	}
 	view = view_of(pool, &stalled);
 	if (warmer_gives_up(&pool->warmer, &view, pool->clock->now_ms)) {
 		conn_give_up(stalled);
@@ -155,7 +168,7 @@ uint64_t pool_open_missing(struct pool *pool)
 	}
 	wanted = warmer_wanted(&pool->warmer, &view, pool->clock->now_ms);
 	if (wanted > 0) {
-		while (wanted > 0 && has_place(pool) && conn_open(pool)) {
+		while (wanted > 0 && has_place(pool, &view) && conn_open(pool)) {
 			wanted--;
 		}
 		view = view_of(pool, &stalled);

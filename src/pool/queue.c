@@ -67,22 +67,40 @@ void queue_apply_rows(struct queue *queue, struct tenants *tenants)
 			struct tenant *tenant = list_entry(node, struct tenant, node);
 
 			tenant_look_up(tenant);
+			queue->has_bounds |= tenant->limits.max_inflight > 0;
 			place_all(queue, tenant);
 		}
 	}
+}
+
+/* Of a tenant's waiters in a class, how many fit below its bound after those of the classes before. */
+static size_t servable_of(const struct tenant *tenant, enum queue_class class)
+{
+	size_t waiting = tenant->flows[class].waiters.count;
+	uint64_t taken = tenant->leased;
+
+	if (tenant->limits.max_inflight == 0) {
+		return waiting;
+	}
+	for (unsigned i = 0; i < class; i++) {
+		taken += tenant->flows[i].waiters.count;
+	}
+	return tenant->limits.max_inflight > taken
+		       ? MIN(waiting, tenant->limits.max_inflight - taken)
+		       : 0;
 }
 
 size_t queue_servable(const struct queue *queue, enum queue_class class)
 {
 	size_t count = 0;
 
+	if (!queue->has_bounds) {
+		return queue->counts[class];
+	}
 	list_foreach (node, &queue->lanes[class]) {
 		struct queue_flow *flow = list_entry(node, struct queue_flow, node);
-		const struct tenant *tenant = CONTAINER_OF(flow, struct tenant, flows[class]);
-		uint64_t most = tenant->limits.max_inflight;
 
-		count += most == 0 ? flow->waiters.count
-				   : MIN(flow->waiters.count, most - tenant->leased);
+		count += servable_of(CONTAINER_OF(flow, struct tenant, flows[class]), class);
 	}
 	return count;
 }
@@ -94,6 +112,7 @@ void queue_push(struct queue *queue, struct tenant *tenant, enum queue_class cla
 
 	list_push_back(&flow->waiters, node);
 	queue->counts[class]++;
+	queue->has_bounds |= tenant->limits.max_inflight > 0;
 	place(queue, tenant, class);
 }
 

@@ -23,6 +23,7 @@ enum { QUEUE_POLLS_IN_A_ROW = 3 };
 struct queue {
 	struct list lanes[QUEUE_CLASSES]; /* flows that may be served, the next one first */
 	size_t counts[QUEUE_CLASSES];     /* waiters by class, held back ones included */
+	bool has_bounds;                  /* some tenant had max_inflight */
 	unsigned polls_in_a_row;          /* served while others waited */
 	bool is_solve_turn;
 };

@@ -85,9 +85,9 @@ uint64_t warmer_wanted(const struct warmer *warmer, const struct warmer_view *vi
 	return MIN(wanted, view->max_connecting - taken);
 }
 
-uint64_t warmer_stall_ms(const struct warmer *warmer)
+uint64_t warmer_stall_ms(const struct warmer *warmer, uint64_t usual_ms)
 {
-	return (uint64_t)WARMER_STALL_MS << MIN(warmer->given_up, 10u);
+	return MAX((uint64_t)WARMER_STALL_MS, 2 * usual_ms) << MIN(warmer->given_up, 10u);
 }
 
 bool warmer_gives_up(const struct warmer *warmer, const struct warmer_view *view, uint64_t now_ms)
@@ -106,9 +106,14 @@ void warmer_gave_up(struct warmer *warmer)
 
 uint64_t warmer_wake_ms(const struct warmer *warmer, const struct warmer_view *view)
 {
+	bool may_open =
+		view->connecting + view->stalled < view->max_connecting && room_of(view) > 0;
+	bool may_give_up = view->stalled > 0 && has_demand(view);
 	uint64_t wake_ms = UINT64_MAX;
 
-	if (missing(warmer, view) > 0 && warmer->failures > 0 && view->connecting == 0) {
+	/* Only for what could be done then: else the same moment would come again at once. */
+	if (warmer->failures > 0 && view->connecting == 0 && missing(warmer, view) > 0 &&
+	    (may_open || may_give_up)) {
 		wake_ms = resume_ms(warmer, view);
 	}
 	return has_demand(view) ? MIN(wake_ms, view->stall_ms) : wake_ms;

@@ -6,8 +6,8 @@
  * An attempt is made when those 2 s are over, so that the breaker opens then and not a back-off later.
  * After a success that ended a row of failures the pool opens 1, 2, 4, … at a time (slow start) up to max_connecting.
  *
- * Stalls: while requests wait, a connect that takes longer than 1 s (doubling with each one given up, so that a slow line is not starved)
- * is not counted on any more. Others are opened beside it, and when every place of max_connecting is taken, the oldest of
+ * Stalls: while requests wait, a connect that takes longer than 1 s and twice the usual time (doubling with each one given up, so that
+ * a slow line is not starved) is not counted on any more. Others are opened beside it, and when every place of max_connecting is taken, the oldest of
  * those that stall gives its place up.
  */
 #pragma once
@@ -29,7 +29,7 @@ struct warmer {
 	unsigned failures; /* in a row */
 	uint64_t first_failure_ms;
 	uint64_t last_failure_ms;
-	uint64_t draw;     /* 0 to 1023: the jitter of the present wait */
+	uint64_t draw;     /* a random number: the jitter of the present wait */
 	unsigned given_up; /* stalled connects in a row */
 	unsigned ramp;     /* how many may be opened at a time; 0: no bound of its own */
 };
@@ -54,8 +54,8 @@ uint64_t warmer_wanted(const struct warmer *warmer, const struct warmer_view *vi
 /* When warmer_wanted() should be asked again although nothing changed; UINT64_MAX: never. */
 uint64_t warmer_wake_ms(const struct warmer *warmer, const struct warmer_view *view);
 
-/* A connect that begins now stalls when it takes longer than this. */
-uint64_t warmer_stall_ms(const struct warmer *warmer);
+/* A connect that begins now stalls when it takes longer than this; `usual_ms` is what they took lately. */
+uint64_t warmer_stall_ms(const struct warmer *warmer, uint64_t usual_ms);
 
 /* Should the oldest connect that stalls give its place up now? */
 bool warmer_gives_up(const struct warmer *warmer, const struct warmer_view *view, uint64_t now_ms);

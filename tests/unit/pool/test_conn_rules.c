@@ -17,7 +17,10 @@ START_TEST(test_one_reason_each)
 		const char *reason;
 	} rows[] = {
 		{{.expires_ms = UINT64_MAX}, {.safe_idle_ms = UINT64_MAX}, UINT64_MAX - 1, NULL},
-		{{.retire_reason = "suspended", .expires_ms = UINT64_MAX}, {.safe_idle_ms = 1000}, 0, "suspended"},
+		{{.retire_reason = "suspended", .expires_ms = UINT64_MAX},
+		 {.safe_idle_ms = 1000},
+		 0,
+		 "suspended"},
 		{{.expires_ms = 5000}, {.safe_idle_ms = UINT64_MAX}, 4999, NULL},
 		{{.expires_ms = 5000}, {.safe_idle_ms = UINT64_MAX}, 5000, "max_lifetime"},
 		{{.expires_ms = UINT64_MAX, .requests = 2}, {UINT64_MAX, 3}, 0, NULL},
@@ -25,9 +28,15 @@ START_TEST(test_one_reason_each)
 		{{.expires_ms = UINT64_MAX, .requests = 4}, {UINT64_MAX, 3}, 0, "max_requests"},
 		{{.expires_ms = UINT64_MAX, .requests = UINT64_MAX}, {UINT64_MAX, 0}, 0, NULL},
 		{{.expires_ms = UINT64_MAX, .idle_since_ms = 10000}, {1000, 0}, 10999, NULL},
-		{{.expires_ms = UINT64_MAX, .idle_since_ms = 10000}, {1000, 0}, 11000, "idle_timeout"},
+		{{.expires_ms = UINT64_MAX, .idle_since_ms = 10000},
+		 {1000, 0},
+		 11000,
+		 "idle_timeout"},
 		/* With a slot lent it is not idle. */
-		{{.expires_ms = UINT64_MAX, .idle_since_ms = 10000, .slots_used = 1}, {1000, 0}, 90000, NULL},
+		{{.expires_ms = UINT64_MAX, .idle_since_ms = 10000, .slots_used = 1},
+		 {1000, 0},
+		 90000,
+		 NULL},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

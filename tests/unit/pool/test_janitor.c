@@ -54,8 +54,9 @@ START_TEST(test_spares_are_let_go_after_the_warm_window)
 	rig_begin(&settings, 1);
 	rig_settle();
 	pass_and_check_spares(59000, 4);
-	rig_pass_slowly(110000, 500);
+	rig_pass_slowly(2000, 500);
 	ck_assert_uint_eq(rig_count(CONN_IDLE), 0);
+	ck_assert_uint_eq(rig_count(CONN_PROBE), 0);
 	rig_ask(QUEUE_WORK);
 	rig_settle();
 	ck_assert_uint_eq(rig_count(CONN_IDLE), 4);
@@ -77,6 +78,103 @@ START_TEST(test_surplus_connections_grow_old)
 	ck_assert_uint_gt(rig_count(CONN_IDLE), 4);
 	rig_pass_slowly(11000, 50);
 	ck_assert_uint_le(rig_count(CONN_IDLE), 8);
+	rig_end();
+}
+END_TEST
+
+START_TEST(test_a_lifetime_below_the_safe_age_fills_nothing)
+{
+	static const struct {
+		uint64_t idle_ms;
+		uint64_t life_ms;
+		size_t most; /* connects in a minute */
+	} rows[] = {{86400000, 3600000, 4}, {50000, 10000, 50}, {0, 3600000, 12}};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct pool_settings settings = rig_settings;
+
+		settings.idle_timeout_ms = rows[i].idle_ms;
+		settings.max_lifetime_ms = rows[i].life_ms;
+		rig = (struct rig){0};
+		rig_begin(&settings, 1);
+		rig_settle();
+		for (unsigned step = 0; step < 600; step++) {
+			rig_pass(100);
+			ck_assert_uint_le(rig_count(CONN_IDLE), 8);
+		}
+		ck_assert_uint_le(rig.peer_count, rows[i].most);
+		rig_end();
+	}
+}
+END_TEST
+
+START_TEST(test_after_a_peak_of_the_whole_pool_spares_are_there_all_the_time)
+{
+	struct pool_settings settings = rig_settings;
+
+	settings.size = 8;
+	settings.idle_timeout_ms = 10000;
+	rig_begin(&settings, 1);
+	rig_settle();
+	for (unsigned i = 0; i < 24; i++) {
+		rig_ask(QUEUE_WORK);
+	}
+	rig_settle();
+	ck_assert_uint_eq(rig_count(CONN_LEASED), 8);
+	rig.answers_at_once = true;
+	for (unsigned i = 0; i < 24; i++) {
+		struct list_node *first = list_first(&rig.pool.conns[CONN_LEASED]);
+
+		if (first != NULL) {
+			rig_answer(list_entry(first, struct conn, node));
+		}
+	}
+	ck_assert_uint_eq(rig_count(CONN_IDLE), 8);
+	/* All rest since the same moment, and there is no place for a ninth. */
+	for (unsigned step = 0; step < 600; step++) {
+		rig_pass(50);
+		ck_assert_uint_ge(rig_count(CONN_IDLE), 4);
+	}
+	rig_end();
+}
+END_TEST
+
+START_TEST(test_heartbeats_end_with_the_warm_window)
+{
+	struct pool_settings settings = rig_settings;
+
+	settings.heartbeat_ms = 5000;
+	settings.warm_window_ms = 60000;
+	rig_begin(&settings, 1);
+	rig.answers_at_once = true;
+	rig_settle();
+	pass_and_check_spares(55000, 0);
+	ck_assert_uint_eq(rig_count(CONN_IDLE), 4);
+	rig_pass_slowly(10000, 500);
+	ck_assert_uint_eq(pool_bound_count(&rig.pool), 0);
+	rig_end();
+}
+END_TEST
+
+START_TEST(test_a_retired_connection_lends_no_slot_that_is_left)
+{
+	struct pool_settings settings = rig_settings;
+	struct rig_client *first;
+	struct rig_client *second;
+
+	settings.min_idle = 0;
+	rig_begin(&settings, 1);
+	first = rig_ask(QUEUE_WORK);
+	rig_settle();
+	ck_assert_ptr_nonnull(first->conn);
+	janitor_retire_all(&rig.pool, "suspend");
+	second = rig_ask(QUEUE_WORK);
+	rig_settle();
+	ck_assert_ptr_nonnull(second->conn);
+	ck_assert_ptr_ne(second->conn, first->conn);
+	rig_answer(first->conn);
+	ck_assert_uint_eq(first->answers, 1);
+	ck_assert_uint_eq(rig_count(CONN_LEASED), 1);
 	rig_end();
 }
 END_TEST
@@ -103,6 +201,30 @@ START_TEST(test_one_connection_past_the_safe_age_stays_and_is_never_lent)
 	/* All ten are lent: it gave its place up. */
 	ck_assert_uint_eq(rig_count(CONN_LEASED), 10);
 	ck_assert_uint_eq(rig_count(CONN_PROBE), 0);
+	rig_end();
+}
+END_TEST
+
+START_TEST(test_the_probe_stays_while_spares_are_replaced)
+{
+	struct pool_settings settings = rig_settings;
+	const struct conn *probe;
+
+	settings.size = 6;
+	rig_begin(&settings, 1);
+	rig_settle();
+	for (unsigned step = 0; step < 600 && rig_count(CONN_PROBE) == 0; step++) {
+		rig_pass(500);
+	}
+	ck_assert_uint_eq(rig_count(CONN_PROBE), 1);
+	probe = list_entry(list_first(&rig.pool.conns[CONN_PROBE]), struct conn, node);
+	for (unsigned step = 0; step < 1200; step++) {
+		rig_pass(500);
+		ck_assert_uint_ge(rig_count(CONN_IDLE), 4);
+	}
+	ck_assert_uint_eq(rig_count(CONN_PROBE), 1);
+	ck_assert_ptr_eq(probe,
+			 list_entry(list_first(&rig.pool.conns[CONN_PROBE]), struct conn, node));
 	rig_end();
 }
 END_TEST
@@ -145,6 +267,12 @@ START_TEST(test_a_pool_of_two_and_a_configured_timeout_have_no_probe)
 	rig_begin(&settings, 1);
 	rig_settle();
 	rig_pass_slowly(60000, 500);
+	ck_assert_uint_eq(rig_count(CONN_PROBE), 0);
+	/* Nor one whose spares would have no room to be replaced beside it. */
+	settings.size = 5;
+	settings.min_idle = 4;
+	pool_set_settings(&rig.pool, &settings);
+	rig_pass_slowly(120000, 500);
 	ck_assert_uint_eq(rig_count(CONN_PROBE), 0);
 	settings.size = 10;
 	settings.idle_timeout_ms = 10000;
@@ -330,7 +458,12 @@ END_TEST
 SUITE_MAIN("pool/janitor", test_lead_is_an_eighth_to_a_quarter,
 	   test_spares_are_replaced_before_their_safe_age_each_at_its_time,
 	   test_spares_are_let_go_after_the_warm_window, test_surplus_connections_grow_old,
+	   test_a_lifetime_below_the_safe_age_fills_nothing,
+	   test_after_a_peak_of_the_whole_pool_spares_are_there_all_the_time,
+	   test_heartbeats_end_with_the_warm_window,
+	   test_a_retired_connection_lends_no_slot_that_is_left,
 	   test_one_connection_past_the_safe_age_stays_and_is_never_lent,
+	   test_the_probe_stays_while_spares_are_replaced,
 	   test_the_probe_teaches_the_true_figure_without_a_risk,
 	   test_a_pool_of_two_and_a_configured_timeout_have_no_probe,
 	   test_after_a_fall_nothing_older_is_lent, test_closes_after_a_suspend_teach_nothing,

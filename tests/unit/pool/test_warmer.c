@@ -183,17 +183,36 @@ START_TEST(test_a_stalled_one_gives_its_place_up_when_all_are_taken)
 }
 END_TEST
 
+START_TEST(test_it_does_not_wake_for_what_cannot_be_done)
+{
+	struct warmer warmer = {0};
+	struct warmer_view view = quiet;
+
+	warmer_failed(&warmer, 1000, 0);
+	view.bound = 4;
+	view.stalled = 4; /* every place of max_connecting, and nobody waits */
+	ck_assert_uint_eq(warmer_wake_ms(&warmer, &view), UINT64_MAX);
+	view.stalled = 1;
+	view.bound = 25; /* no room */
+	ck_assert_uint_eq(warmer_wake_ms(&warmer, &view), UINT64_MAX);
+	view.bound = 1;
+	ck_assert_uint_lt(warmer_wake_ms(&warmer, &view), UINT64_MAX);
+}
+END_TEST
+
 START_TEST(test_a_slow_line_is_given_more_time_each_time)
 {
 	static const uint64_t stalls_ms[] = {1000, 2000, 4000, 8000};
 	struct warmer warmer = {0};
 
 	for (size_t i = 0; i < 4; i++) {
-		ck_assert_uint_eq(warmer_stall_ms(&warmer), stalls_ms[i]);
+		ck_assert_uint_eq(warmer_stall_ms(&warmer, 100), stalls_ms[i]);
 		warmer_gave_up(&warmer);
 	}
 	warmer_succeeded(&warmer);
-	ck_assert_uint_eq(warmer_stall_ms(&warmer), 1000);
+	ck_assert_uint_eq(warmer_stall_ms(&warmer, 100), 1000);
+	/* What is usual there does not stall. */
+	ck_assert_uint_eq(warmer_stall_ms(&warmer, 1300), 2600);
 }
 END_TEST
 
@@ -205,4 +224,5 @@ SUITE_MAIN("pool/warmer", test_spares_are_opened_a_few_at_a_time,
 	   test_an_attempt_is_made_when_the_breaker_may_open,
 	   test_others_are_opened_beside_a_stalled_one,
 	   test_a_stalled_one_gives_its_place_up_when_all_are_taken,
+	   test_it_does_not_wake_for_what_cannot_be_done,
 	   test_a_slow_line_is_given_more_time_each_time)
