@@ -138,6 +138,8 @@ void stream_shutdown_write(struct stream *stream)
 		(void)SSL_shutdown(
 			stream->ssl); /* the FIN below says the same to who did not get it */
 	}
+	stream->is_handshaking =
+		false; /* one that was under way is over: what comes is read and dropped */
 	(void)shutdown(stream->fd, SHUT_WR);
 }
 
