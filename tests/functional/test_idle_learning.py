@@ -47,9 +47,10 @@ def _seconds(text):
 def mixed(far, seconds):
     paced = [traffic.Client(f"paced{n}", "/in.php" if n % 2 else "/res.php", lambda dice: dice.uniform(2.7, 3.3))
              for n in range(8)]
-    # So near that a FIN is on its way when they ask, until the timeout is known.
-    near = [traffic.Client(f"near{n}", "/in.php" if n % 2 else "/res.php", lambda dice: dice.uniform(2.95, 3.05))
-            for n in range(6)]
+    # In step, so that a connection of that age is what they get, and so near that its FIN is on its way when they ask:
+    # as long as the timeout is not known. A request sent from 2.96 s on meets a server that has closed.
+    near = [traffic.Client(f"near{n}", "/in.php" if n % 2 else "/res.php", lambda dice: dice.uniform(2.96, 3.0), beat="near")
+            for n in range(8)]
     busy = [traffic.Client(f"busy{n}", "/in.php" if n % 2 else "/res.php", lambda dice: dice.uniform(0.05, 0.4))
             for n in range(2)]
     # Two that work hard now and then: what they leave behind is idle for all lengths of time.

@@ -13,8 +13,8 @@ import time
 from replies import KEY
 
 # path: where it goes; pause(dice): seconds between an answer and the next request; patience_s: then it hangs up and
-# counts the request as unanswered.
-Client = collections.namedtuple("Client", "name path pause patience_s", defaults=[60])
+# counts the request as unanswered. beat: clients of the same one draw the same pauses, and so ask in step.
+Client = collections.namedtuple("Client", "name path pause patience_s beat", defaults=[60, ""])
 Outcome = collections.namedtuple("Outcome", "name path uniq began ended status error")
 
 _PARAMS = {"/in.php": "method=userrecaptcha&googlekey=k&pageurl=http://a.test", "/res.php": "action=get&id=1"}
@@ -28,9 +28,9 @@ async def _answer(reader):
 
 
 async def _live(wp, client, is_over, outcomes):
-    dice = random.Random(client.name)
+    dice = random.Random(client.beat or client.name)
     writer = None
-    await asyncio.sleep(min(client.pause(dice), 1) * dice.random())   # they do not begin in step
+    await asyncio.sleep(min(client.pause(dice), 1) * dice.random())   # not all begin in step
     while not is_over.is_set():
         uniq = f"{client.name}x{len(outcomes)}"
         began = time.monotonic()
