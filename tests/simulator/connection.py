@@ -250,6 +250,9 @@ class Connection:
             return "ending"
         return "idle" if self.is_idle() else "answering" if self._answering else "reading"
 
+    def age_s(self):
+        return self.loop.time() - self.opened_at
+
     def idle_s(self):
         return self.loop.time() - self._idle_since
 
@@ -337,7 +340,7 @@ class Connection:
         secured = tls is not None and not self.stream.handshaking
         return {
             "number": self.number, "peer": self.peer, "address": self.address,
-            "state": self.state(), "age_s": round(self.loop.time() - self.opened_at, 3),
+            "state": self.state(), "age_s": round(self.age_s(), 3),
             "idle_s": round(self.idle_s(), 3) if self.is_idle() else None,
             "requests": self.requests,
             "tls": tls.version() if secured else None,

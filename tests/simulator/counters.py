@@ -31,6 +31,8 @@ class Received:
     at: float
     connection: int
     connection_request: int
+    connection_age_s: float   # since it was accepted
+    address: str              # the listening one that it came to
     kind: str
     uniq: str
     whole: bool
@@ -158,8 +160,9 @@ class Counters:
     def _record(self, connection, request, uniq, whole):
         body = request.body
         self.records.append(Received(
-            self.requests, time.time(), connection.number, request.number, request.kind, uniq,
-            whole, request.head, len(body), hashlib.sha256(body).hexdigest() if body else ""))
+            self.requests, time.time(), connection.number, request.number,
+            round(connection.age_s(), 4), connection.address, request.kind, uniq, whole,
+            request.head, len(body), hashlib.sha256(body).hexdigest() if body else ""))
         self._record_bytes += len(request.head)
         while self.records and (len(self.records) > self._keep
                                 or self._record_bytes > _RECORD_BYTES):
