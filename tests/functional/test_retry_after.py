@@ -39,6 +39,14 @@ def test_a_full_queue_says_how_fast_it_drains():
         _assert_fits(_ask_until_refused(wp), "QUEUE_FULL", 4, 9)
 
 
+def test_a_queue_that_filled_a_moment_ago_says_the_same():
+    """Three seconds of answers are enough to tell the rate."""
+    options = {"queue.size": WAITING, "queue.timeout": "60s"}
+    with Simulator(delay_ms=DELAY_MS) as sim, _daemon(sim, **options) as wp, Crowd(wp, "crowd", WAITING + SIZE) as crowd:
+        crowd.wait(lambda: crowd.statuses[200] >= 30)
+        _assert_fits(_ask_until_refused(wp), "QUEUE_FULL", 3, 12)
+
+
 def test_a_wait_that_took_too_long_says_how_fast_the_queue_drains():
     options = {"queue.timeout": "4s"}
     with Simulator(delay_ms=DELAY_MS) as sim, _daemon(sim, **options) as wp, Crowd(wp, "crowd", WAITING + SIZE) as crowd:
