@@ -43,18 +43,27 @@ def test_alone_a_client_uses_the_whole_pool():
         assert sim.counters()["connections"]["max_open"] == 10
 
 
+def _most_under_way(sim, uniq, delay_s):
+    """The most requests of that mark at the server at a time: each stays for delay_s at least."""
+    began = sorted(row["at"] for row in sim.requests(uniq=uniq))
+    return max(sum(at - delay_s < other <= at for other in began) for at in began)
+
+
 def test_max_inflight_bounds_one_client_only():
     options = {"pool.size": 10, "pool.min_idle": 0, "access.clients.crowd.max_inflight": 2}
     with Simulator(delay_ms=50) as sim, Warmpool(sim, **options) as wp:
-        with Crowd(wp, "crowd", 40) as crowd:
+        with Crowd(wp, "crowd", 40, "/res.php?action=getbalance&uniq=crowd") as crowd:
             crowd.wait(lambda: sum(crowd.statuses.values()) > 40)
             # Nothing was opened for those that may not use it.
             assert sim.counters()["connections"]["max_open"] == 2
             began = time.monotonic()
             assert _ask(wp, "single").status_code == 200
             assert time.monotonic() - began < 0.4
-            with Crowd(wp, "others", 8) as others:
-                others.wait(lambda: sum(others.statuses.values()) > 40)
+            with Crowd(wp, "others", 8, "/res.php?action=getbalance&uniq=others") as others:
+                others.wait(lambda: sum(others.statuses.values()) > 80)
+        most = {uniq: _most_under_way(sim, uniq, 0.045) for uniq in ("crowd", "others")}
+        print(f"most under way: {most}")
+        assert most == {"crowd": 2, "others": 8}
         assert sim.counters()["connections"]["max_open"] == 10
 
 
@@ -103,17 +112,3 @@ def test_held_solves_leave_half_of_the_pool(sim):
         for thread in threads:
             thread.join()
         assert sim.counters()["requests"]["by_class"]["solve"] == 6
-
-
-def test_who_is_refused_is_told_when_to_come_back():
-    """Ten answers a second, sixty requests ahead: about six seconds."""
-    options = {"pool.size": 2, "queue.size": 60, "queue.timeout": "60s"}
-    with Simulator(delay_ms=200) as sim, Warmpool(sim, **options) as wp:
-        with Crowd(wp, "crowd", 62) as crowd:
-            crowd.wait(lambda: crowd.statuses[200] > 100, timeout=30)
-            answer = _ask(wp, "crowd")
-            while answer.status_code == 200:
-                answer = _ask(wp, "crowd")
-    assert_error(answer, 503, "QUEUE_FULL", "connection_limit_reached")
-    print(f"Retry-After: {answer.headers['Retry-After']}")
-    assert 4 <= int(answer.headers["Retry-After"]) <= 9
