@@ -1,6 +1,8 @@
 /* Counts over the last seconds. */
 #include "base/window.h"
 
+#include "base/macros.h"
+
 /* Empties the slots of the seconds that have passed since the newest one. */
 static void advance(struct window *window, uint64_t now_ms)
 {
@@ -33,4 +35,17 @@ uint64_t window_count(struct window *window, uint64_t now_ms)
 		count += window->counts[i];
 	}
 	return count;
+}
+
+uint64_t window_span_ms(struct window *window, uint64_t now_ms)
+{
+	advance(window, now_ms);
+	for (uint64_t back = WINDOW_SECONDS - 1; back < WINDOW_SECONDS; back--) {
+		uint64_t second = window->second - back;
+
+		if (back <= window->second && window->counts[second % WINDOW_SECONDS] > 0) {
+			return MAX(now_ms, window->second * 1000) - second * 1000 + 1;
+		}
+	}
+	return 0;
 }

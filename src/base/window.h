@@ -15,3 +15,6 @@ struct window {
 
 void window_add(struct window *window, uint64_t now_ms);
 uint64_t window_count(struct window *window, uint64_t now_ms);
+
+/* Over which time the count came together: since the oldest second in which something happened; 0 when nothing did. */
+uint64_t window_span_ms(struct window *window, uint64_t now_ms);

@@ -167,13 +167,13 @@ struct conn_rules pool_rules(const struct pool *pool)
 unsigned pool_retry_after_s(struct pool *pool)
 {
 	uint64_t served = window_count(&pool->served, pool->clock->now_ms);
+	uint64_t span_ms = window_span_ms(&pool->served, pool->clock->now_ms);
 	uint64_t ahead = pool_waiting_count(pool) + 1;
 
 	if (served == 0) {
 		return WINDOW_SECONDS; /* nothing moved for so long */
 	}
-	return (unsigned)MIN((ahead * WINDOW_SECONDS + served - 1) / served,
-			     (uint64_t)RETRY_AFTER_MOST_S);
+	return (unsigned)MIN(ahead * span_ms / served / 1000 + 1, (uint64_t)RETRY_AFTER_MOST_S);
 }
 
 /* --- lending --- */

@@ -2,7 +2,7 @@
  * When to open another connection: demand, spares, back-off, breaker, slow start. Pure policy under the caller's clock.
  *
  * Back-off after failures in a row: full jitter over 250 ms doubling, to 500 ms while requests wait and to 15 s without
- * demand. The breaker opens after 5 failures in a row spanning at least 2 s; then one probe at a time, at most 1 s apart.
+ * demand. The breaker opens after 5 failures in a row spanning at least 2 s; then one probe at a time, at most 750 ms apart.
  * An attempt is made when those 2 s are over, so that the breaker opens then and not a back-off later.
  * After a success that ended a row of failures the pool opens 1, 2, 4, … at a time (slow start) up to max_connecting.
  *
@@ -21,7 +21,7 @@ enum {
 	WARMER_BACKOFF_QUIET_MS = 15000,
 	WARMER_BREAKER_FAILURES = 5,
 	WARMER_BREAKER_SPAN_MS = 2000,
-	WARMER_PROBE_MS = 1000,
+	WARMER_PROBE_MS = 750, /* with the connect itself, a recovery is seen within a second */
 	WARMER_STALL_MS = 1000,
 };
 
