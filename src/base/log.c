@@ -32,6 +32,16 @@ static const struct level_look looks[] = {
 /* The longest escape; what a field needs beside its key and text; what closes a line. */
 enum { ESCAPE_BYTES = 6, FIELD_BYTES = 32, CLOSING_BYTES = 2 };
 
+/* systemd says which of our descriptors is the journal's: "DEVICE:INODE" (systemd.exec(5), $JOURNAL_STREAM). */
+static bool is_journal(const struct stat *info)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char own[64];
+
+	snprintf(own, sizeof(own), "%ju:%ju", (uintmax_t)info->st_dev, (uintmax_t)info->st_ino);
+	return stream != NULL && strcmp(stream, own) == 0;
+}
+
 void log_init(struct log *log, int fd)
 {
 	struct stat info;
@@ -40,7 +50,8 @@ void log_init(struct log *log, int fd)
 	if (fstat(fd, &info) == 0) {
 		log->is_socket = S_ISSOCK(info.st_mode);
 		log->is_pipe = S_ISFIFO(info.st_mode);
-		log->is_terminal = isatty(fd) == 1;
+		log->is_terminal = isatty(fd) == 1 && getenv("NO_COLOR") == NULL;
+		log->has_priority = is_journal(&info);
 	}
 }
 

@@ -7,22 +7,21 @@
 #include "base/mem.h"
 #include "config/config.h"
 #include "config/url.h"
+#include "daemon/doors.h"
 #include "daemon/limits.h"
 #include "daemon/reload.h"
-#include "net/listener.h"
+#include "daemon/service.h"
 #include "net/resolver.h"
 #include "net/timer.h"
 #include "net/tls.h"
 #include "pool/janitor.h"
 #include "pool/pool.h"
-#include "proxy/client.h"
 #include "proxy/proxy.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
 #include <errno.h>
-#include <ifaddrs.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -30,11 +29,6 @@
 #include <string.h>
 
 enum { WARM_WAIT_MS = 10000, EXIT_BY_SECOND_SIGNAL = 1, CA_BYTES_MAX = 64 << 20 };
-
-struct door {
-	struct worker *worker; /* borrowed */
-	struct listener listener;
-};
 
 struct worker {
 	const struct cli *cli; /* borrowed; what a reload reads again */
@@ -48,8 +42,8 @@ struct worker {
 	struct resolver *resolver; /* owned */
 	struct pool pool;
 	struct proxy proxy;
-	struct door *doors; /* owned */
-	size_t door_count;
+	struct doors doors;
+	struct service service;
 	struct event signals[3];
 	struct timer warm_timer; /* serves at last without warmth */
 	struct timer drain_timer;
@@ -59,128 +53,38 @@ struct worker {
 	bool is_done;
 };
 
-/* --- listeners --- */
-
-static bool on_accept(void *owner, int fd, const struct addr *peer)
-{
-	struct door *door = owner;
-	struct proxy *proxy = &door->worker->proxy;
-	uint16_t port = addr_is_local(&door->listener.addr) ? 0 : addr_port(&door->listener.addr);
-
-	client_new(proxy, fd, peer, port);
-	/* may_accept() closes an idle client for the next: only once the loop has said that one waits. */
-	return proxy_client_count(proxy) < proxy->config->limits_clients;
-}
-
-static bool may_accept(void *owner)
-{
-	struct proxy *proxy = &((struct door *)owner)->worker->proxy;
-
-	proxy->is_full = proxy_client_count(proxy) >= proxy->config->limits_clients &&
-			 !proxy_close_idle_client(proxy);
-	return !proxy->is_full;
-}
-
-static void on_trouble(void *owner, int error)
-{
-	struct worker *worker = ((struct door *)owner)->worker;
-
-	log_write(worker->log, LOG_WARNING, "listener",
-		  "accepting pauses: %s (clients=%zu); raise LimitNOFILE= or ulimit -n",
-		  strerror(error), proxy_client_count(&worker->proxy));
-}
-
-static const struct listener_ops listener_ops = {
-	.on_accept = on_accept, .may_accept = may_accept, .on_trouble = on_trouble};
-
 static void on_room(void *owner)
 {
 	struct worker *worker = owner;
 
-	for (size_t i = 0; i < worker->door_count && worker->is_serving && !worker->is_stopping;
-	     i++) {
-		listener_set_paused(&worker->doors[i].listener, false);
-	}
-}
-
-static bool is_skippable(const struct worker *worker, const struct addr *addr, int error)
-{
-	bool is_default = worker->config->listen.count == 2 &&
-			  strcmp(worker->config->listen.items[1], "[::1]:8080") == 0;
-
-	return is_default && addr->sa.any.sa_family == AF_INET6 &&
-	       (error == EADDRNOTAVAIL || error == EAFNOSUPPORT);
-}
-
-static bool open_door(struct worker *worker, const char *text)
-{
-	struct door *door = &worker->doors[worker->door_count];
-	const struct listener_setup setup = {.base = worker->base,
-					     .clock = &worker->clock,
-					     .ops = &listener_ops,
-					     .owner = door,
-					     .reuseport = worker->config->listen_reuseport};
-	char where[CONFIG_WHERE_BYTES];
-	struct addr addr;
-	int error;
-
-	door->worker = worker;
-	if (addr_parse(text, &addr) && listener_open(&door->listener, &setup, &addr)) {
-		worker->door_count++;
-		return true;
-	}
-	error = errno;
-	if (is_skippable(worker, &addr, error)) {
-		log_write(worker->log, LOG_INFO, "listener", "no IPv6 here: %s is skipped", text);
-		return true;
-	}
-	log_write(worker->log, LOG_ERROR, "listener", "%s: cannot listen on %s: %s; %s",
-		  config_where(worker->config->origins[OPTION_ID_listen], "listen", where), text,
-		  strerror(error),
-		  error == EADDRINUSE
-			  ? "stop what uses it, or choose another port: --set listen=127.0.0.1:8090"
-			  : "correct the option");
-	return false;
-}
-
-static bool open_doors(struct worker *worker)
-{
-	const struct string_list *list = &worker->config->listen;
-
-	worker->doors = mem_alloc((list->count + 1) * sizeof(*worker->doors));
-	for (size_t i = 0; i < list->count; i++) {
-		if (!open_door(worker, list->items[i])) {
-			return false;
-		}
-	}
-	return true;
-}
-
-static void close_doors(struct worker *worker)
-{
-	for (size_t i = 0; i < worker->door_count; i++) {
-		listener_close(&worker->doors[i].listener);
+	if (worker->is_serving && !worker->is_stopping) {
+		doors_resume(&worker->doors);
 	}
 }
 
 /* --- readiness --- */
 
+static void write_status(void *owner, char out[SERVICE_STATUS_BYTES])
+{
+	const struct worker *worker = owner;
+	const struct pool *pool = &worker->pool;
+
+	snprintf(out, SERVICE_STATUS_BYTES,
+		 "%s: %zu leased, %zu idle of %" PRIu64
+		 " connections; %zu requests wait; %zu clients%s",
+		 worker->url.authority, pool->conns[CONN_LEASED].count,
+		 pool->conns[CONN_IDLE].count, pool->settings.size, pool_waiting_count(pool),
+		 proxy_client_count(&worker->proxy),
+		 warmer_is_open(&pool->warmer) ? "; the upstream is unreachable" : "");
+}
+
 static void begin_serving(struct worker *worker)
 {
-	char text[ADDR_TEXT_BYTES];
-	char all[512] = "";
-	size_t len = 0;
+	char all[512];
 
 	worker->is_serving = true;
 	timer_set(&worker->warm_timer, TIMER_NEVER);
-	for (size_t i = 0; i < worker->door_count; i++) {
-		listener_start(&worker->doors[i].listener);
-		if (len < sizeof(all)) {
-			len += (size_t)snprintf(all + len, sizeof(all) - len, "%s%s",
-						i > 0 ? " " : "",
-						addr_write(&worker->doors[i].listener.addr, text));
-		}
-	}
+	doors_start(&worker->doors);
 	if (!pool_is_warm(&worker->pool)) {
 		log_write(worker->log, LOG_WARNING, "start",
 			  "the upstream %s is not reached yet (%s); serving all the same",
@@ -190,9 +94,11 @@ static void begin_serving(struct worker *worker)
 				  : err_text(worker->pool.last_connect_err));
 	}
 	log_write(worker->log, LOG_INFO, "start",
-		  "ready listen=%s upstream=%s://%s pool=%" PRIu64 " warm=%zu", all,
+		  "ready listen=%s upstream=%s://%s pool=%" PRIu64 " warm=%zu",
+		  doors_write(&worker->doors, all, sizeof(all)),
 		  worker->url.is_tls ? "https" : "http", worker->url.authority,
 		  worker->config->pool_size, worker->pool.conns[CONN_IDLE].count);
+	service_ready(&worker->service);
 }
 
 static void on_warm_timer(void *owner)
@@ -202,48 +108,6 @@ static void on_warm_timer(void *owner)
 
 /* --- the upstream's addresses --- */
 
-/* Is this address, without its port, one of this machine's? */
-static bool is_own_address(const struct addr *addr)
-{
-	struct ifaddrs *interfaces;
-	bool found = addr_is_loopback(addr);
-
-	if (found || getifaddrs(&interfaces) != 0) {
-		return found;
-	}
-	for (const struct ifaddrs *it = interfaces; it != NULL && !found; it = it->ifa_next) {
-		struct addr own = {.len = addr->len};
-
-		if (it->ifa_addr != NULL && it->ifa_addr->sa_family == addr->sa.any.sa_family) {
-			memcpy(&own.sa, it->ifa_addr, addr->len);
-			addr_set_port(&own, addr_port(addr));
-			found = addr_is_equal(&own, addr);
-		}
-	}
-	freeifaddrs(interfaces);
-	return found;
-}
-
-/* A hosts-file entry that sends the API's name to ourselves would make us call ourselves for ever. */
-static bool is_own_listener(const struct worker *worker, const struct addr *addr)
-{
-	for (size_t i = 0; i < worker->door_count; i++) {
-		const struct addr *own = &worker->doors[i].listener.addr;
-		struct addr everywhere = {.len = own->len};
-
-		if (addr_is_local(own) || addr_port(own) != addr_port(addr)) {
-			continue;
-		}
-		everywhere.sa.any.sa_family = own->sa.any.sa_family;
-		addr_set_port(&everywhere, addr_port(own));
-		if (addr_is_equal(own, addr) ||
-		    (addr_is_equal(own, &everywhere) && is_own_address(addr))) {
-			return true;
-		}
-	}
-	return false;
-}
-
 static void on_addresses(void *owner)
 {
 	struct worker *worker = owner;
@@ -252,7 +116,7 @@ static void on_addresses(void *owner)
 	for (size_t i = 0; i < answer->count; i++) {
 		char text[ADDR_TEXT_BYTES];
 
-		if (is_own_listener(worker, &answer->addrs[i])) {
+		if (doors_are_at(&worker->doors, &answer->addrs[i])) {
 			log_write(
 				worker->log, LOG_ERROR, "start",
 				"upstream.url %s resolves to %s, which is our own listener: every request would come "
@@ -296,7 +160,8 @@ static void on_stop_signal(evutil_socket_t number, short what, void *arg)
 	worker->is_stopping = true;
 	log_write(worker->log, LOG_INFO, "stop", "signal %d: finishing %zu requests", (int)number,
 		  worker->proxy.exchanges.count);
-	close_doors(worker);
+	service_stopping();
+	doors_close(&worker->doors);
 	worker->pool.is_draining = true;
 	proxy_drain(&worker->proxy);
 	timer_set(&worker->drain_timer,
@@ -389,18 +254,14 @@ static void apply_config(struct worker *worker, struct tls_client *tls)
 		  worker->config->pool_size, tls != NULL);
 }
 
-static void on_reload_signal(evutil_socket_t number, short what, void *arg)
+static void reload(struct worker *worker)
 {
-	struct worker *worker = arg;
 	struct config next;
 	struct config old;
 	struct tls_client *tls;
 	struct span ca_text;
 
-	(void)number;
-	(void)what;
-	clock_refresh(&worker->clock);
-	if (worker->is_stopping || !reload_read(worker->cli, &next, worker->log)) {
+	if (!reload_read(worker->cli, &next, worker->log)) {
 		return;
 	}
 	ca_text = read_ca(&next);
@@ -417,6 +278,21 @@ static void on_reload_signal(evutil_socket_t number, short what, void *arg)
 	free((char *)(uintptr_t)worker->ca_text.data);
 	worker->ca_text = ca_text;
 	apply_config(worker, tls);
+}
+
+static void on_reload_signal(evutil_socket_t number, short what, void *arg)
+{
+	struct worker *worker = arg;
+
+	(void)number;
+	(void)what;
+	clock_refresh(&worker->clock);
+	if (worker->is_stopping) {
+		return;
+	}
+	service_reloading();
+	reload(worker);
+	service_ready(&worker->service);
 }
 
 static void watch_signals(struct worker *worker)
@@ -481,9 +357,12 @@ struct worker *worker_new(const struct cli *cli, struct config *config, struct l
 	set_up_pool(worker);
 	timer_init(&worker->warm_timer, worker->base, &worker->clock, on_warm_timer, worker);
 	timer_init(&worker->drain_timer, worker->base, &worker->clock, on_drain_timer, worker);
+	service_init(&worker->service, worker->base, &worker->clock, write_status, worker);
 	watch_signals(worker);
 	if (!limits_raise(config, log) ||
-	    (worker->url.is_tls && !new_tls(worker, config, &worker->tls)) || !open_doors(worker)) {
+	    (worker->url.is_tls && !new_tls(worker, config, &worker->tls)) ||
+	    !doors_open(&worker->doors, config, &worker->proxy, worker->base, &worker->clock,
+			log)) {
 		worker_free(worker);
 		return NULL;
 	}
@@ -539,12 +418,13 @@ void worker_free(struct worker *worker)
 	if (worker == NULL) {
 		return;
 	}
-	close_doors(worker);
+	doors_close(&worker->doors);
 	proxy_fini(&worker->proxy);
 	resolver_free(worker->resolver);
 	pool_fini(&worker->pool);
 	proxy_free(&worker->proxy);
 	tls_client_unref(worker->tls);
+	service_fini(&worker->service);
 	timer_fini(&worker->warm_timer);
 	timer_fini(&worker->drain_timer);
 	for (size_t i = 0; i < ARRAY_SIZE(worker->signals); i++) {
@@ -554,6 +434,6 @@ void worker_free(struct worker *worker)
 	libevent_global_shutdown();
 	url_fini(&worker->url);
 	free((char *)(uintptr_t)worker->ca_text.data);
-	free(worker->doors);
+	doors_fini(&worker->doors);
 	free(worker);
 }

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdint.h>
@@ -70,6 +71,13 @@ static bool bind_and_listen(int fd, const struct listener_setup *setup, const st
 	return listen(fd, BACKLOG) == 0;
 }
 
+static void set_up(struct listener *listener, const struct listener_setup *setup, int fd)
+{
+	*listener = (struct listener){.fd = fd, .ops = setup->ops, .owner = setup->owner};
+	event_assign(&listener->event, setup->base, fd, EV_READ | EV_PERSIST, on_ready, listener);
+	timer_init(&listener->retry, setup->base, setup->clock, on_retry, listener);
+}
+
 bool listener_open(struct listener *listener, const struct listener_setup *setup,
 		   const struct addr *addr)
 {
@@ -85,13 +93,37 @@ bool listener_open(struct listener *listener, const struct listener_setup *setup
 		errno = error;
 		return false;
 	}
-	*listener = (struct listener){
-		.fd = fd, .addr = *addr, .ops = setup->ops, .owner = setup->owner};
+	set_up(listener, setup, fd);
+	listener->addr = *addr;
 	if (!addr_is_local(addr)) {
 		(void)getsockname(fd, &listener->addr.sa.any, &listener->addr.len);
 	}
-	event_assign(&listener->event, setup->base, fd, EV_READ | EV_PERSIST, on_ready, listener);
-	timer_init(&listener->retry, setup->base, setup->clock, on_retry, listener);
+	return true;
+}
+
+bool listener_adopt(struct listener *listener, const struct listener_setup *setup, int fd)
+{
+	struct addr addr = {.len = sizeof(addr.sa)};
+	int listens = 0;
+	int type = 0;
+	socklen_t len = sizeof(int);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) != 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) != 0 ||
+	    getsockname(fd, &addr.sa.any, &addr.len) != 0) {
+		return false;
+	}
+	if (listens == 0 || type != SOCK_STREAM) {
+		errno = EINVAL;
+		return false;
+	}
+	if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) != 0 ||
+	    fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
+		return false;
+	}
+	set_up(listener, setup, fd);
+	listener->addr = addr;
+	listener->is_adopted = true;
 	return true;
 }
 
@@ -109,7 +141,7 @@ void listener_close(struct listener *listener)
 	timer_fini(&listener->retry);
 	close(listener->fd);
 	listener->fd = -1;
-	if (addr_is_local(&listener->addr)) {
+	if (addr_is_local(&listener->addr) && !listener->is_adopted) {
 		(void)unlink(listener->addr.sa.local.sun_path);
 	}
 }

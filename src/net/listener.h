@@ -35,6 +35,7 @@ struct listener {
 	struct event event;
 	struct timer retry;
 	bool is_paused;
+	bool is_adopted;
 };
 
 struct listener_setup {
@@ -48,9 +49,11 @@ struct listener_setup {
 /* Binds and listens; accepts once listener_start() was called. False with errno set, nothing left open. */
 MUST_USE bool listener_open(struct listener *listener, const struct listener_setup *setup,
 			    const struct addr *addr);
+/* Takes over a socket that listens already; false with errno set, the descriptor untouched, when it is none. */
+MUST_USE bool listener_adopt(struct listener *listener, const struct listener_setup *setup, int fd);
 void listener_start(struct listener *listener);
 
-/* Closes the socket; removes a unix socket's file. */
+/* Closes the socket; removes a unix socket's file unless it was adopted. */
 void listener_close(struct listener *listener);
 
 void listener_set_paused(struct listener *listener, bool paused);

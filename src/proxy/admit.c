@@ -97,7 +97,7 @@ static enum err check_limits(const struct exchange *exchange)
 	    request->content_length > proxy->config->limits_request_body_bytes) {
 		return ERR_BODY_TOO_LARGE;
 	}
-	if (proxy->is_draining) {
+	if (proxy->is_over) {
 		return ERR_SHUTTING_DOWN;
 	}
 	return pool_queue_is_full(proxy->pool) ? ERR_QUEUE_FULL : ERR_NONE;

@@ -55,7 +55,7 @@ struct proxy {
 	uint64_t gave_back_ms;
 	bool is_full;     /* accepting pauses: limits.clients is reached and none is idle */
 	bool is_over;     /* the drain's time is over: nothing is repeated any more */
-	bool is_draining; /* every reply says Connection: close, new requests get 503 */
+	bool is_draining; /* every reply says Connection: close; what still comes on open connections is served */
 };
 
 /* The caller has set upstream_*, pool and on_room before. */

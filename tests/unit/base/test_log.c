@@ -4,8 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { READ_BYTES = 1024 * 1024 };
@@ -335,9 +338,36 @@ START_TEST(test_a_file_gets_everything)
 }
 END_TEST
 
+START_TEST(test_the_journal_is_known_by_its_device_and_inode)
+{
+	char stream[64];
+	struct stat info;
+	struct log log;
+	int fds[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	ck_assert_int_eq(fstat(fds[1], &info), 0);
+	snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)info.st_dev, (uintmax_t)info.st_ino);
+	setenv("JOURNAL_STREAM", stream, 1);
+	log_init(&log, fds[1]);
+	ck_assert(log.has_priority);
+	log_write(&log, LOG_WARNING, "pool", "hello");
+	log_fini(&log);
+	take(fds[0]);
+	ck_assert_str_eq(received, "<4>pool: hello\n");
+	/* A service whose stderr was sent elsewhere keeps the variable. */
+	setenv("JOURNAL_STREAM", "1:2", 1);
+	log_init(&log, fds[1]);
+	ck_assert(!log.has_priority);
+	log_fini(&log);
+	close_both(fds);
+}
+END_TEST
+
 SUITE_MAIN("base/log", test_text_lines_have_time_level_object_and_message,
 	   test_the_journal_gets_a_priority_instead, test_json_lines_are_objects,
 	   test_values_are_escaped, test_numbers, test_a_message_stays_one_line,
 	   test_lines_are_bounded_and_still_end_well,
 	   test_a_full_pipe_does_not_block_and_drops_are_counted, test_a_full_socket_does_not_block,
-	   test_a_reader_that_has_gone_is_no_end, test_a_file_gets_everything)
+	   test_a_reader_that_has_gone_is_no_end, test_a_file_gets_everything,
+	   test_the_journal_is_known_by_its_device_and_inode)

@@ -1,0 +1,44 @@
+/*
+ * The listening sockets: those of `listen`, or those that systemd hands over (socket activation), named "http".
+ */
+#pragma once
+
+#include "base/macros.h"
+#include "net/listener.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct clock;
+struct config;
+struct event_base;
+struct log;
+struct proxy;
+
+struct door {
+	struct doors *doors; /* borrowed */
+	struct listener listener;
+};
+
+struct doors {
+	struct proxy *proxy; /* borrowed */
+	struct log *log;     /* borrowed */
+	struct door *items;  /* owned */
+	size_t count;
+};
+
+/* Binds them all, accepting nothing yet. False when one cannot be had; the log says why and what to do. */
+MUST_USE bool doors_open(struct doors *doors, const struct config *config, struct proxy *proxy,
+			 struct event_base *base, struct clock *clock, struct log *log);
+void doors_start(struct doors *doors);
+/* There is room for a client again. */
+void doors_resume(struct doors *doors);
+/* Inherited sockets stay open at systemd: what connects meanwhile waits there for the next process. */
+void doors_close(struct doors *doors);
+void doors_fini(struct doors *doors);
+
+/* "127.0.0.1:8080 [::1]:8080". Returns `out`. */
+char *doors_write(const struct doors *doors, char *out, size_t out_bytes);
+
+/* Does this address lead to one of them? A hosts-file entry that sends the API's name to ourselves would make us call ourselves for ever. */
+bool doors_are_at(const struct doors *doors, const struct addr *addr);

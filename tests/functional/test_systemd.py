@@ -1,0 +1,82 @@
+"""The unit files in a real systemd: readiness, confinement, reload, watchdog, restarts under load."""
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from daemon import BINARY, ROOT, is_sanitized
+
+FUNCTIONAL = pathlib.Path(__file__).resolve().parent
+UNITS = ROOT / "systemd"
+SDBOOT = ROOT / "tests" / "tools" / "sdboot.sh"
+
+needs_systemd = pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("systemctl") is None or not os.path.isdir("/sys/fs/cgroup/unified"),
+    reason="needs root, systemd's programs and a unified cgroup hierarchy beside the old one")
+
+
+@pytest.fixture(scope="module", name="seen")
+def _seen(tmp_path_factory):
+    """What the driver told, by its name."""
+    if is_sanitized():
+        pytest.skip("a sanitizer's shadow memory does not fit the unit's confinement")
+    kit = tmp_path_factory.mktemp("kit")
+    for unit in UNITS.iterdir():
+        shutil.copy(unit, kit)
+    shutil.copy(BINARY, kit / "warmpool")
+    (kit / "test.sh").write_text(
+        "ip link set lo up\n"
+        "install -m 755 /kit/warmpool /usr/sbin/warmpool\n"
+        "mkdir -p /run/systemd/system/warmpool.service.d\n"
+        # The watchdog's patience and the drain, shorter than in service so that the test is.
+        "printf '[Service]\\nWatchdogSec=3\\n' > /run/systemd/system/warmpool.service.d/test.conf\n"
+        "systemctl daemon-reload\n"
+        f"exec /usr/bin/python3 -B {FUNCTIONAL}/systemd_driver.py {FUNCTIONAL}\n")
+    done = subprocess.run(["bash", str(SDBOOT), str(kit), "150"], capture_output=True, text=True, timeout=200, check=False)
+    rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert rows and rows[-1]["what"] == "end", done.stdout[-3000:] + done.stderr[-1000:]
+    return {row["what"]: row for row in rows}
+
+
+@needs_systemd
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_the_unit_in_a_real_systemd(seen):
+    for row in seen.values():
+        print(row)
+    # It exits with 0 on unknown keys: what counts is that it says nothing.
+    assert seen["verify"]["status"] == 0 and seen["verify"]["errors"] == ""
+
+    start = seen["start"]
+    assert start["before"] == "activating" and start["active"]
+    assert start["handshakes"]["full"] + start["handshakes"]["resumed"] >= 4
+    assert start["answer"].startswith(("ERROR_WRONG_USER_KEY", "1"))  # the simulator answers: this is no key
+    assert re.search(r"leased, \d+ idle of 10 connections", start["status"])
+
+    confined = seen["confinement"]
+    assert confined["Uid"] != "0" and confined["Seccomp"] == "2" and confined["NoNewPrivs"] == "1"
+    assert int(confined["CapEff"], 16) == 0
+
+    assert seen["reload"]["good"] == 0 and seen["reload"]["applied"]
+    assert seen["reload"]["bad"] != 0 and seen["reload"]["active"] == "active"
+
+    assert seen["killed"]["came"] and seen["killed"]["restarts"] == "1"
+    assert seen["hung"]["came"] and seen["hung"]["restarts"] == "2"
+
+    load = seen["load"]
+    assert load["lost"] == 0, load
+    assert load["twice"] in ([], {}, 0)
+    assert load["good"] == load["sent"] > 1000
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
+def test_the_unit_is_well_formed_and_confined():
+    security = subprocess.run(["systemd-analyze", "security", "--offline=yes", "--threshold=15",
+                               str(UNITS / "warmpool.service")], capture_output=True, text=True, check=False)
+    score = re.search(r"exposure level for warmpool.service: ([0-9.]+)", security.stdout)
+    print("exposure", score.group(1))
+    assert security.returncode == 0 and float(score.group(1)) <= 1.5
