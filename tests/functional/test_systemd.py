@@ -1,7 +1,6 @@
 """The unit files in a real systemd: readiness, confinement, reload, watchdog, restarts under load."""
 import json
 import os
-import pathlib
 import re
 import shutil
 import subprocess
@@ -10,7 +9,6 @@ import pytest
 
 from daemon import BINARY, ROOT, is_sanitized
 
-FUNCTIONAL = pathlib.Path(__file__).resolve().parent
 UNITS = ROOT / "systemd"
 SDBOOT = ROOT / "tests" / "tools" / "sdboot.sh"
 
@@ -28,6 +26,10 @@ def _seen(tmp_path_factory):
     for unit in UNITS.iterdir():
         shutil.copy(unit, kit)
     shutil.copy(BINARY, kit / "warmpool")
+    # The booted system has a /tmp of its own, where the repository may lie.
+    for part in ("functional", "simulator"):
+        shutil.copytree(ROOT / "tests" / part, kit / "tests" / part,
+                        ignore=shutil.ignore_patterns("node*", "__pycache__", ".pytest_cache"))
     (kit / "test.sh").write_text(
         "ip link set lo up\n"
         "install -m 755 /kit/warmpool /usr/sbin/warmpool\n"
@@ -35,7 +37,7 @@ def _seen(tmp_path_factory):
         # The watchdog's patience and the drain, shorter than in service so that the test is.
         "printf '[Service]\\nWatchdogSec=3\\n' > /run/systemd/system/warmpool.service.d/test.conf\n"
         "systemctl daemon-reload\n"
-        f"exec /usr/bin/python3 -B {FUNCTIONAL}/systemd_driver.py {FUNCTIONAL}\n")
+        "exec /usr/bin/python3 -B /kit/tests/functional/systemd_driver.py /kit/tests/functional\n")
     done = subprocess.run(["bash", str(SDBOOT), str(kit), "150"], capture_output=True, text=True, timeout=200, check=False)
     rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert rows and rows[-1]["what"] == "end", done.stdout[-3000:] + done.stderr[-1000:]
