@@ -119,15 +119,22 @@ char *client_field_names(char out[CONFIG_ALLOWED_BYTES])
 	return out;
 }
 
+bool client_name_is_good(struct span name)
+{
+	for (size_t i = 0; i < name.len; i++) {
+		if (name.data[i] <= ' ' || name.data[i] >= 0x7f || name.data[i] == ',' ||
+		    name.data[i] == '=') {
+			return false;
+		}
+	}
+	return name.len > 0 && name.len <= CLIENT_NAME_BYTES_MAX;
+}
+
 static bool check_name(struct span name, char fault[CONFIG_FAULT_BYTES])
 {
 	char quoted[CONFIG_QUOTE_BYTES];
-	bool is_good = name.len > 0 && name.len <= CLIENT_NAME_BYTES_MAX;
+	bool is_good = client_name_is_good(name);
 
-	for (size_t i = 0; i < name.len && is_good; i++) {
-		is_good = name.data[i] > ' ' && name.data[i] < 0x7f && name.data[i] != ',' &&
-			  name.data[i] != '=';
-	}
 	if (!is_good) {
 		snprintf(fault, CONFIG_FAULT_BYTES,
 			 "%s is no name of a client; allowed: 1 to %d printable ASCII characters "

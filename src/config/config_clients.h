@@ -19,6 +19,8 @@ enum { CLIENT_ROWS_MAX = 1024, CLIENT_NAME_BYTES_MAX = 63, CLIENT_FIELD_COUNT = 
 
 void client_rows_fini(struct client_rows *rows);
 
+bool client_name_is_good(struct span name);
+
 /* Reads all rows from "NAME.FIELD=VALUE, …"; no text is no rows. On a fault fills `fault` and returns false. */
 MUST_USE bool client_rows_read(struct span text, struct client_rows *ret_rows,
 			       char fault[CONFIG_FAULT_BYTES]);
