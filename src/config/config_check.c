@@ -227,6 +227,26 @@ static void check_networks(struct check *check, enum option_id id,
 	}
 }
 
+/* A row's name that was meant as a network and is none would hold for nobody. */
+static void check_clients(struct check *check)
+{
+	const struct client_rows *rows = &check->config->access_clients;
+	char quoted[CONFIG_QUOTE_BYTES];
+	struct addr addr;
+
+	for (size_t i = 0; i < rows->count; i++) {
+		const char *name = rows->items[i].name;
+		const char *slash = strchr(name, '/');
+
+		if (slash != NULL && !rows->items[i].is_network &&
+		    addr_parse_ip((struct span){name, (size_t)(slash - name)}, 0, &addr)) {
+			config_problem(check->problems, at(check, OPTION_ID_access_clients),
+				       "%s %s", config_quote(span_of(name), quoted),
+				       explain_network(name));
+		}
+	}
+}
+
 static void check_hosts(struct check *check, enum option_id id, const struct string_list *hosts)
 {
 	char quoted[CONFIG_QUOTE_BYTES];
@@ -417,6 +437,7 @@ void config_check(const struct config *config, struct config_problems *problems)
 	check_networks(&check, OPTION_ID_access_allow, &config->access_allow);
 	check_hosts(&check, OPTION_ID_access_hosts, &config->access_hosts);
 	check_tokens(&check);
+	check_clients(&check);
 	check_admin_listen(&check);
 	check_networks(&check, OPTION_ID_admin_allow, &config->admin_allow);
 	check_hosts(&check, OPTION_ID_admin_hosts, &config->admin_hosts);

@@ -2,6 +2,7 @@
  * The rows of access.clients: read from their text, written as text, compared. Internal to config/; what looks a client
  * up stands in config.h.
  *
+ * A name that is an address or a network (10.0.0.7, fd00::/8) holds for the clients in it that have no token and no label.
  * A name is 1 to 63 bytes of printable ASCII without blank, comma and '='. Names are unique among rows. The order of
  * rows means nothing.
  */

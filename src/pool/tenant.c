@@ -1,6 +1,7 @@
 /* Owns the tenants, found by name. */
 #include "pool/tenant.h"
 
+#include "base/addr.h"
 #include "base/macros.h"
 
 #include <assert.h>
@@ -71,7 +72,12 @@ static struct tenant *find(const struct list *bucket, struct span name, enum ten
 
 void tenant_look_up(struct tenant *tenant)
 {
-	tenant->limits = config_client_limits(tenant->tenants->rows, span_of(tenant->name));
+	struct span name = span_of(tenant->name);
+	struct addr addr;
+	/* A label may look like an address; only what goes by its address is in a network. */
+	bool has_addr = tenant->kind == TENANT_ADDRESS && addr_parse_ip(name, 0, &addr);
+
+	tenant->limits = config_client_limits(tenant->tenants->rows, name, has_addr ? &addr : NULL);
 }
 
 struct tenant *tenant_acquire(struct tenants *tenants, struct span name, enum tenant_kind kind)

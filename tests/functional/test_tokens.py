@@ -1,5 +1,6 @@
 """Tokens: who must give one, how, what becomes of it, and who guesses."""
 import base64
+import concurrent.futures
 import hashlib
 import os
 import re
@@ -241,6 +242,32 @@ def test_a_credential_of_the_service_is_the_tokens(sim, tokens):
                   **{"access.allow": HERE}) as wp:
         assert ask(wp)[1] == 401
         assert ask(wp, Authorization=basic("team-c", SECRETS[2]))[1] == 200
+
+
+TEAM_A = {"Authorization": basic("team-a", SECRETS[0])}
+
+
+@pytest.mark.parametrize("rows,address,given,is_bounded", [
+    ("team-a.max_queued=1", 0, TEAM_A, True),
+    ("team-a.max_queued=1", 1, TEAM_A, True),
+    ("team-b.max_queued=1,0.0.0.0/0.max_queued=1", 0, TEAM_A, False),
+    ("0.0.0.0/0.max_queued=1", 1, {}, True),
+    ("0.0.0.0/0.max_queued=1,127.0.0.0/8.max_queued=9", 1, {}, False),
+    ("127.0.0.0/8.max_queued=1,127.0.0.1.max_queued=9", 1, {}, False),
+    ("127.0.0.0/8.max_queued=1", 1, {"Authorization": basic("crawler", "")}, False),
+])
+def test_rows_hold_for_a_name_or_a_network(tokens, rows, address, given, is_bounded):
+    """While the only connection is taken, the second waiting request of a client with max_queued=1 is refused at once."""
+    options = {"pool.size": 1, "pool.min_idle": 1, "queue.timeout": "1s", "access.clients": rows}
+    with Simulator(idle_timeout=0) as sim, listening(sim, tokens, **options) as wp:
+        rule = sim.fault(action="never", path="/echo")
+        with concurrent.futures.ThreadPoolExecutor() as threads:
+            threads.submit(ask, wp, "/echo", Authorization=basic("team-c", SECRETS[2]))
+            sim.wait(lambda _: sim.acted(rule) == 1)
+            waiting = [threads.submit(ask, wp, None, address, **given) for _ in range(2)]
+            codes = sorted(one.result()[3].decode() for one in waiting)
+            sim.close_all()
+    assert codes == ["ERROR_CLIENT_QUEUE_FULL" if is_bounded else "ERROR_QUEUE_TIMEOUT", "ERROR_QUEUE_TIMEOUT"]
 
 
 @pytest.mark.parametrize("command", ["check", "run"])

@@ -226,8 +226,55 @@ START_TEST(test_a_tenant_at_its_bound_is_passed_over)
 }
 END_TEST
 
+static void expect_weight(const char *name, enum tenant_kind kind, uint64_t weight)
+{
+	struct tenant *tenant = tenant_acquire(&tenants, span_of(name), kind);
+
+	ck_assert_msg(tenant->limits.weight == weight, "%s", name);
+	tenant_release(tenant);
+}
+
+START_TEST(test_networks_hold_for_those_that_go_by_their_address)
+{
+	struct client_row items[] = {{.name = (char *)(uintptr_t) "10.0.0.0/8",
+				      .weight = 3,
+				      .max_inflight = CLIENT_ROW_UNSET,
+				      .max_queued = CLIENT_ROW_UNSET,
+				      .is_network = true}};
+
+	ck_assert(cidr_parse(items[0].name, &items[0].network));
+	rows = (struct client_rows){items, 1};
+	set_up();
+	expect_weight("10.1.2.3", TENANT_ADDRESS, 3);
+	expect_weight("11.1.2.3", TENANT_ADDRESS, 1);
+	expect_weight("pid=10", TENANT_ADDRESS, 1);
+	expect_weight("10.1.2.3", TENANT_LABEL, 1);
+	expect_weight("10.1.2.3", TENANT_TOKEN, 1);
+	tenants_fini(&tenants);
+}
+END_TEST
+
+START_TEST(test_a_token_and_a_label_of_one_name_are_two)
+{
+	struct tenant *label;
+	struct tenant *token;
+
+	set_up();
+	label = tenant_acquire(&tenants, SPAN("a"), TENANT_LABEL);
+	token = tenant_acquire(&tenants, SPAN("a"), TENANT_TOKEN);
+	ck_assert_ptr_ne(label, token);
+	ck_assert_uint_eq(tenants.label_count, 1);
+	tenant_release(label);
+	tenant_release(token);
+	ck_assert_uint_eq(tenants.label_count, 0);
+	tenants_fini(&tenants);
+}
+END_TEST
+
 SUITE_MAIN("pool/queue", test_one_request_waits_for_one_turn_of_a_crowd,
 	   test_four_tenants_take_turns, test_polls_go_first_but_every_fourth_slot_is_for_work,
 	   test_solves_are_passed_over_while_held_back, test_a_place_can_be_given_up,
 	   test_labels_beyond_the_bound_are_one_tenant, test_a_weight_is_so_many_turns,
-	   test_a_tenant_at_its_bound_is_passed_over)
+	   test_a_tenant_at_its_bound_is_passed_over,
+	   test_networks_hold_for_those_that_go_by_their_address,
+	   test_a_token_and_a_label_of_one_name_are_two)
