@@ -122,7 +122,7 @@ bool proxy_close_idle_client(struct proxy *proxy)
 	     node = node->prev) {
 		struct client *client = list_entry(node, struct client, node);
 
-		if (client->was_answered && client->exchange == NULL &&
+		if ((client->was_answered || !client->is_allowed) && client->exchange == NULL &&
 		    stream_is_quiet(&client->stream)) {
 			client_close(client);
 			return true;

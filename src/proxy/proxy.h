@@ -87,7 +87,7 @@ void proxy_turn(struct proxy *proxy);
 /* Connections that count under limits.clients. */
 size_t proxy_client_count(const struct proxy *proxy);
 
-/* Closes the longest idle keep-alive client on which nothing waits to be read; false when there is none. */
+/* Closes the longest idle client, keep-alive or refused, on which nothing waits to be read; false when there is none. */
 bool proxy_close_idle_client(struct proxy *proxy);
 
 /* Shutdown: no more keep-alive; idle clients are closed after 1 s of rest. */
