@@ -3,6 +3,7 @@ import base64
 import concurrent.futures
 import hashlib
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -11,7 +12,7 @@ import subprocess
 import pytest
 import requests
 
-from daemon import BINARY, Warmpool, read_response
+from daemon import BINARY, ROOT, Warmpool, read_response
 from replies import KEY, arrived, new_uniq
 from simctl import Simulator
 
@@ -278,3 +279,14 @@ def test_a_bad_file_is_named_line_by_line(tmp_path, command):
     assert done.returncode == 1
     assert [line.split(": ")[0] for line in done.stderr.splitlines()] == [f"{path}:{number}" for number in (2, 3, 4)]
     assert "secret-of" not in done.stderr and "hashed" not in done.stderr and "short-1" not in done.stderr
+
+
+def test_the_example_for_a_lan_is_good(tokens):
+    example = ROOT / "conf" / "lan.yaml"
+    alone = subprocess.run([BINARY, "check", "-c", str(example)], capture_output=True, text=True, timeout=20, check=False)
+    if not pathlib.Path("/etc/warmpool/tokens").exists():
+        assert alone.returncode == 1
+        assert re.fullmatch(rf"{example}:\d+: access.tokens: cannot read /etc/warmpool/tokens: No such file .*\n", alone.stderr)
+    done = subprocess.run([BINARY, "check", "-c", str(example), "--set", f"access.tokens={tokens}"], capture_output=True, text=True,
+                          timeout=20, check=False)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", f"{example}: ok\n")
