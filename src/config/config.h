@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "base/addr.h"
 #include "base/macros.h"
 #include "base/span.h"
 
@@ -29,7 +30,8 @@ struct string_list {
 
 /*
  * What one client may take, by its name; the one named "default" holds for clients without a row, and for what a row does
- * not say. Names are unique; the order means nothing.
+ * not say. A name that is a network or an address holds for the clients in it that go by their address. Names are unique; the
+ * order means nothing.
  */
 #define CLIENT_ROW_UNSET UINT64_MAX /* as the default row says */
 
@@ -38,6 +40,8 @@ struct client_row {
 	uint64_t weight;
 	uint64_t max_inflight;
 	uint64_t max_queued;
+	struct cidr network; /* valid with is_network */
+	bool is_network;
 };
 
 struct client_rows {
@@ -155,21 +159,25 @@ char *config_allowed_text(const struct option *option, char out[CONFIG_ALLOWED_B
 /* Has the option the same value in both? For reloads, and to tell a default. */
 bool config_is_same(const struct config *a, const struct config *b, const struct option *option);
 
-/* What holds for the client of this name: its row, else the default one, else weight 1 and no bounds. Pure. */
+/*
+ * What holds for the client of this name: its row, else (for a client that goes by its address, which `addr` is then; else NULL) the
+ * narrowest network that holds it, else the default row, else weight 1 and no bounds. Pure.
+ */
 struct client_limits {
 	uint64_t weight;
 	uint64_t max_inflight; /* 0: no bound */
 	uint64_t max_queued;   /* 0: no bound */
 };
 
-struct client_limits config_client_limits(const struct client_rows *rows, struct span name);
+struct client_limits config_client_limits(const struct client_rows *rows, struct span name,
+					  const struct addr *addr);
 
 /* Exchanges the value and the origin of one option. */
 void config_swap(struct config *a, struct config *b, const struct option *option);
 
 /*
  * What one option alone cannot show: addresses and networks that do not parse, a listen address other than
- * loopback with an access.allow of loopback only, an unreadable CA file, min_idle above size, the URL's form,
- * pending options in use. No network is touched.
+ * loopback with an access.allow of loopback only or without tokens, the file of tokens, an unreadable CA file, min_idle
+ * above size, the URL's form, pending options in use. No network is touched.
  */
 void config_check(const struct config *config, struct config_problems *problems);

@@ -3,12 +3,14 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "config/config.h"
+#include "config/config_tokens.h"
 #include "config/url.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { POOL_SIZE_FOR_SOLVE = 4, CA_FILE_BYTES_MAX = 64 << 20 };
 
@@ -225,6 +227,26 @@ static void check_networks(struct check *check, enum option_id id,
 	}
 }
 
+/* A row's name that was meant as a network and is none would hold for nobody. */
+static void check_clients(struct check *check)
+{
+	const struct client_rows *rows = &check->config->access_clients;
+	char quoted[CONFIG_QUOTE_BYTES];
+	struct addr addr;
+
+	for (size_t i = 0; i < rows->count; i++) {
+		const char *name = rows->items[i].name;
+		const char *slash = strchr(name, '/');
+
+		if (slash != NULL && !rows->items[i].is_network &&
+		    addr_parse_ip((struct span){name, (size_t)(slash - name)}, 0, &addr)) {
+			config_problem(check->problems, at(check, OPTION_ID_access_clients),
+				       "%s %s", config_quote(span_of(name), quoted),
+				       explain_network(name));
+		}
+	}
+}
+
 static void check_hosts(struct check *check, enum option_id id, const struct string_list *hosts)
 {
 	char quoted[CONFIG_QUOTE_BYTES];
@@ -243,6 +265,53 @@ static void check_hosts(struct check *check, enum option_id id, const struct str
 				config_quote(span_of(hosts->items[i]), quoted));
 		}
 	}
+}
+
+/* Does any listener serve other machines? */
+static bool is_reached_by_others(const struct string_list *listen)
+{
+	struct addr addr;
+
+	for (size_t i = 0; i < listen->count; i++) {
+		if (addr_parse(listen->items[i], &addr) && !addr_is_local(&addr) &&
+		    !addr_is_loopback(&addr)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void check_tokens_file(struct check *check, const char *path)
+{
+	const char *where = at(check, OPTION_ID_access_tokens);
+	struct stat facts;
+
+	if (!config_tokens_read(path, where, check->problems, NULL, NULL)) {
+		return; /* it was said why */
+	}
+	if (stat(path, &facts) == 0 && (facts.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+		config_warning(
+			check->problems, where,
+			"%s is open to other users of this machine (mode %04o); chmod 600 it", path,
+			(unsigned)facts.st_mode & 07777);
+	}
+}
+
+static void check_tokens(struct check *check)
+{
+	const struct config *config = check->config;
+	char *path = config_tokens_path(config);
+
+	if (path != NULL) {
+		check_tokens_file(check, path);
+	} else if (is_reached_by_others(&config->listen) &&
+		   !is_loopback_only(&config->access_allow)) {
+		config_warning(
+			check->problems, at(check, OPTION_ID_access_allow),
+			"without access.tokens everyone in these networks can spend your balance; give each "
+			"team a token, or name only machines that you trust");
+	}
+	free(path);
 }
 
 static void check_url(struct check *check)
@@ -367,6 +436,8 @@ void config_check(const struct config *config, struct config_problems *problems)
 	check_limits(&check);
 	check_networks(&check, OPTION_ID_access_allow, &config->access_allow);
 	check_hosts(&check, OPTION_ID_access_hosts, &config->access_hosts);
+	check_tokens(&check);
+	check_clients(&check);
 	check_admin_listen(&check);
 	check_networks(&check, OPTION_ID_admin_allow, &config->admin_allow);
 	check_hosts(&check, OPTION_ID_admin_hosts, &config->admin_hosts);

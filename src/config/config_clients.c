@@ -60,9 +60,35 @@ static struct client_row *find_row(const struct client_rows *rows, struct span n
 	return NULL;
 }
 
-struct client_limits config_client_limits(const struct client_rows *rows, struct span name)
+/* The row of the longest prefix that holds the address, or NULL. */
+static const struct client_row *find_network(const struct client_rows *rows,
+					     const struct addr *addr)
 {
-	const struct client_row *of_name = find_row(rows, name);
+	const struct client_row *found = NULL;
+
+	for (size_t i = 0; i < rows->count; i++) {
+		const struct client_row *row = &rows->items[i];
+
+		if (row->is_network && cidr_contains(&row->network, addr) &&
+		    (found == NULL || row->network.bits > found->network.bits)) {
+			found = row;
+		}
+	}
+	return found;
+}
+
+static const struct client_row *find_own_row(const struct client_rows *rows, struct span name,
+					     const struct addr *addr)
+{
+	const struct client_row *row = find_row(rows, name);
+
+	return row == NULL && addr != NULL ? find_network(rows, addr) : row;
+}
+
+struct client_limits config_client_limits(const struct client_rows *rows, struct span name,
+					  const struct addr *addr)
+{
+	const struct client_row *of_name = find_own_row(rows, name, addr);
 	const struct client_row *of_default = find_row(rows, span_of(name_of_default));
 	struct client_limits limits;
 
@@ -119,15 +145,22 @@ char *client_field_names(char out[CONFIG_ALLOWED_BYTES])
 	return out;
 }
 
+bool client_name_is_good(struct span name)
+{
+	for (size_t i = 0; i < name.len; i++) {
+		if (name.data[i] <= ' ' || name.data[i] >= 0x7f || name.data[i] == ',' ||
+		    name.data[i] == '=') {
+			return false;
+		}
+	}
+	return name.len > 0 && name.len <= CLIENT_NAME_BYTES_MAX;
+}
+
 static bool check_name(struct span name, char fault[CONFIG_FAULT_BYTES])
 {
 	char quoted[CONFIG_QUOTE_BYTES];
-	bool is_good = name.len > 0 && name.len <= CLIENT_NAME_BYTES_MAX;
+	bool is_good = client_name_is_good(name);
 
-	for (size_t i = 0; i < name.len && is_good; i++) {
-		is_good = name.data[i] > ' ' && name.data[i] < 0x7f && name.data[i] != ',' &&
-			  name.data[i] != '=';
-	}
 	if (!is_good) {
 		snprintf(fault, CONFIG_FAULT_BYTES,
 			 "%s is no name of a client; allowed: 1 to %d printable ASCII characters "
@@ -154,7 +187,8 @@ struct client_row *client_rows_take(struct client_rows *rows, struct span name,
 	}
 	rows->items = mem_grow(rows->items, rows->count + 1, sizeof(rows->items[0]));
 	row = &rows->items[rows->count++];
-	row->name = mem_strndup(name.data, name.len);
+	*row = (struct client_row){.name = mem_strndup(name.data, name.len)};
+	row->is_network = cidr_parse(row->name, &row->network);
 	for (size_t i = 0; i < CLIENT_FIELD_COUNT; i++) {
 		*value_at(row, i) = CLIENT_ROW_UNSET;
 	}

@@ -2,6 +2,7 @@
  * The rows of access.clients: read from their text, written as text, compared. Internal to config/; what looks a client
  * up stands in config.h.
  *
+ * A name that is an address or a network (10.0.0.7, fd00::/8) holds for the clients in it that have no token and no label.
  * A name is 1 to 63 bytes of printable ASCII without blank, comma and '='. Names are unique among rows. The order of
  * rows means nothing.
  */
@@ -18,6 +19,8 @@
 enum { CLIENT_ROWS_MAX = 1024, CLIENT_NAME_BYTES_MAX = 63, CLIENT_FIELD_COUNT = 3 };
 
 void client_rows_fini(struct client_rows *rows);
+
+bool client_name_is_good(struct span name);
 
 /* Reads all rows from "NAME.FIELD=VALUE, …"; no text is no rows. On a fault fills `fault` and returns false. */
 MUST_USE bool client_rows_read(struct span text, struct client_rows *ret_rows,

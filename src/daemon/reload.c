@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "daemon/cli.h"
+#include "proxy/tokens.h"
 
 #include <string.h>
 
@@ -53,4 +54,14 @@ bool reload_read(const struct cli *cli, struct config *ret_next, struct log *log
 	}
 	*ret_next = next;
 	return true;
+}
+
+bool reload_read_tokens(const struct config *config, struct tokens **ret_tokens, struct log *log)
+{
+	struct config_problems problems = {0};
+	bool is_good = tokens_load(config, &problems, ret_tokens);
+
+	log_problems(log, &problems);
+	config_problems_fini(&problems);
+	return is_good;
 }

@@ -10,12 +10,20 @@
 struct cli;
 struct config;
 struct log;
+struct tokens;
 
 /*
  * True, with ret_next filled (the caller frees it), when the new configuration is good. False when it is bad: every problem is
  * logged, and nothing is to change.
  */
 MUST_USE bool reload_read(const struct cli *cli, struct config *ret_next, struct log *log);
+
+/*
+ * The tokens of a checked configuration, NULL when it has none; the caller frees them. False, with every problem logged, when their
+ * file has become unusable since it was checked. At the start as well as on SIGHUP.
+ */
+MUST_USE bool reload_read_tokens(const struct config *config, struct tokens **ret_tokens,
+				 struct log *log);
 
 /*
  * Options that cannot change in a running daemon keep their running value in `next` (`running`, which is about to be freed, gets

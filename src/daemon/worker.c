@@ -17,6 +17,7 @@
 #include "pool/janitor.h"
 #include "pool/pool.h"
 #include "proxy/proxy.h"
+#include "proxy/tokens.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -259,14 +260,17 @@ static void reload(struct worker *worker)
 	struct config next;
 	struct config old;
 	struct tls_client *tls;
+	struct tokens *tokens = NULL;
 	struct span ca_text;
 
 	if (!reload_read(worker->cli, &next, worker->log)) {
 		return;
 	}
 	ca_text = read_ca(&next);
-	if (!limits_raise(&next, worker->log) || !renew_tls(worker, &next, ca_text, &tls)) {
+	if (!limits_raise(&next, worker->log) || !reload_read_tokens(&next, &tokens, worker->log) ||
+	    !renew_tls(worker, &next, ca_text, &tls)) {
 		log_write(worker->log, LOG_ERROR, "reload", "refused: the running one stays");
+		tokens_free(tokens);
 		free((char *)(uintptr_t)ca_text.data);
 		config_fini(&next);
 		return;
@@ -277,6 +281,8 @@ static void reload(struct worker *worker)
 	config_fini(&old);
 	free((char *)(uintptr_t)worker->ca_text.data);
 	worker->ca_text = ca_text;
+	tokens_free(worker->proxy.guard.tokens);
+	worker->proxy.guard.tokens = tokens;
 	apply_config(worker, tls);
 }
 
@@ -360,6 +366,7 @@ struct worker *worker_new(const struct cli *cli, struct config *config, struct l
 	service_init(&worker->service, worker->base, &worker->clock, write_status, worker);
 	watch_signals(worker);
 	if (!limits_raise(config, log) ||
+	    !reload_read_tokens(config, &worker->proxy.guard.tokens, log) ||
 	    (worker->url.is_tls && !new_tls(worker, config, &worker->tls)) ||
 	    !doors_open(&worker->doors, config, &worker->proxy, worker->base, &worker->clock,
 			log)) {

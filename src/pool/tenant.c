@@ -1,6 +1,7 @@
 /* Owns the tenants, found by name. */
 #include "pool/tenant.h"
 
+#include "base/addr.h"
 #include "base/macros.h"
 
 #include <assert.h>
@@ -52,17 +53,17 @@ size_t tenant_waiting_count(const struct tenant *tenant)
 	return count;
 }
 
-bool tenant_is(const struct tenant *tenant, struct span name, bool is_label)
+bool tenant_is(const struct tenant *tenant, struct span name, enum tenant_kind kind)
 {
-	return tenant->is_label == is_label && span_is(span_of(tenant->name), name);
+	return tenant->kind == kind && span_is(span_of(tenant->name), name);
 }
 
-static struct tenant *find(const struct list *bucket, struct span name, bool is_label)
+static struct tenant *find(const struct list *bucket, struct span name, enum tenant_kind kind)
 {
 	list_foreach (node, bucket) {
 		struct tenant *tenant = list_entry(node, struct tenant, node);
 
-		if (tenant_is(tenant, name, is_label)) {
+		if (tenant_is(tenant, name, kind)) {
 			return tenant;
 		}
 	}
@@ -71,28 +72,33 @@ static struct tenant *find(const struct list *bucket, struct span name, bool is_
 
 void tenant_look_up(struct tenant *tenant)
 {
-	tenant->limits = config_client_limits(tenant->tenants->rows, span_of(tenant->name));
+	struct span name = span_of(tenant->name);
+	struct addr addr;
+	/* A label may look like an address; only what goes by its address is in a network. */
+	bool has_addr = tenant->kind == TENANT_ADDRESS && addr_parse_ip(name, 0, &addr);
+
+	tenant->limits = config_client_limits(tenant->tenants->rows, name, has_addr ? &addr : NULL);
 }
 
-struct tenant *tenant_acquire(struct tenants *tenants, struct span name, bool is_label)
+struct tenant *tenant_acquire(struct tenants *tenants, struct span name, enum tenant_kind kind)
 {
 	struct list *bucket;
 	struct tenant *tenant;
 
 	name.len = MIN(name.len, (size_t)TENANT_NAME_BYTES - 1);
 	bucket = bucket_of(tenants, name);
-	tenant = find(bucket, name, is_label);
+	tenant = find(bucket, name, kind);
 	if (tenant != NULL) {
 		return tenant_ref(tenant);
 	}
-	if (is_label && tenants->label_count >= TENANT_LABELS_MAX) {
-		return tenant_acquire(tenants, SPAN("other"), false);
+	if (kind == TENANT_LABEL && tenants->label_count >= TENANT_LABELS_MAX) {
+		return tenant_acquire(tenants, SPAN("other"), TENANT_ADDRESS);
 	}
 	tenant = mem_cache_take(&tenants->cache);
 	tenant->tenants = tenants;
 	tenant->refs = 1;
-	tenant->is_label = is_label;
-	tenants->label_count += is_label;
+	tenant->kind = kind;
+	tenants->label_count += kind == TENANT_LABEL;
 	memcpy(tenant->name, name.data, name.len);
 	tenant_look_up(tenant);
 	for (unsigned i = 0; i < QUEUE_CLASSES; i++) {
@@ -113,7 +119,7 @@ void tenant_release(struct tenant *tenant)
 	if (tenant == NULL || --tenant->refs > 0) {
 		return;
 	}
-	tenant->tenants->label_count -= tenant->is_label;
+	tenant->tenants->label_count -= tenant->kind == TENANT_LABEL;
 	list_remove(&tenant->node);
 	mem_cache_give(&tenant->tenants->cache, tenant);
 }

@@ -1,10 +1,10 @@
 /*
- * Who a request is counted for: a label, a process, an address. The unit of fairness.
+ * Who a request is counted for: a token, a label, a process, an address. The unit of fairness.
  *
  * A tenant lives while someone holds a reference: a client connection for its last request's name, an exchange for its own. At most
  * TENANT_LABELS_MAX labels are told apart at a time; a label beyond them is counted for the tenant "other".
  *
- * What it may take is said by the rows of access.clients, looked up by name when it is made.
+ * What it may take is said by the rows of access.clients, looked up when it is made: by name, and an address by its networks too.
  */
 #pragma once
 
@@ -16,6 +16,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+enum tenant_kind {
+	TENANT_ADDRESS, /* the client's address, or "pid=…" on a unix socket */
+	TENANT_LABEL,   /* a name without a secret, from this machine */
+	TENANT_TOKEN,   /* the name of a token */
+};
 
 enum { TENANT_NAME_BYTES = 64, TENANT_LABELS_MAX = 256, TENANT_BUCKETS = 256 };
 
@@ -33,7 +39,7 @@ struct tenant {
 	struct list_node node;   /* on its bucket */
 	struct tenants *tenants; /* borrowed; owns us */
 	unsigned refs;
-	bool is_label;
+	enum tenant_kind kind;
 	char name[TENANT_NAME_BYTES];
 	struct client_limits limits;
 	uint64_t leased; /* slots that it holds */
@@ -51,8 +57,8 @@ void tenants_init(struct tenants *tenants, const struct client_rows *rows);
 /* Every reference must have been given back. */
 void tenants_fini(struct tenants *tenants);
 
-/* The tenant of this name, made when there is none; names are cut to TENANT_NAME_BYTES - 1. The caller holds a reference. */
-struct tenant *tenant_acquire(struct tenants *tenants, struct span name, bool is_label);
+/* The tenant of this kind and name, made when there is none; names are cut to TENANT_NAME_BYTES - 1. The caller holds a reference. */
+struct tenant *tenant_acquire(struct tenants *tenants, struct span name, enum tenant_kind kind);
 struct tenant *tenant_ref(struct tenant *tenant);
 /* NULL is allowed. */
 void tenant_release(struct tenant *tenant);
@@ -64,4 +70,4 @@ size_t tenant_waiting_count(const struct tenant *tenant);
 /* Its limits, by the rows as they are now. */
 void tenant_look_up(struct tenant *tenant);
 
-bool tenant_is(const struct tenant *tenant, struct span name, bool is_label);
+bool tenant_is(const struct tenant *tenant, struct span name, enum tenant_kind kind);

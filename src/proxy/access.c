@@ -4,6 +4,7 @@
 #include "base/macros.h"
 #include "base/mem.h"
 #include "http/parser.h"
+#include "proxy/basic.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -146,112 +147,29 @@ bool access_allows_host(const struct access *access, struct span authority)
 	return false;
 }
 
-static int base64_digit(char c)
-{
-	if (c >= 'A' && c <= 'Z') {
-		return c - 'A';
-	}
-	if (c >= 'a' && c <= 'z') {
-		return c - 'a' + 26;
-	}
-	if (c >= '0' && c <= '9') {
-		return c - '0' + 52;
-	}
-	if (c == '+') {
-		return 62;
-	}
-	return c == '/' ? 63 : -1;
-}
-
-/* Takes the padding off; false when there is some and it is not what the length asks for. */
-static bool drop_padding(struct span *text)
-{
-	size_t padded = text->len;
-
-	while (text->len > 0 && padded - text->len < 2 && text->data[text->len - 1] == '=') {
-		text->len--;
-	}
-	return (text->len == padded || padded % 4 == 0) && text->len % 4 != 1;
-}
-
-/* A name being read off credentials: what comes before the colon, which must be their last byte. */
-struct label {
-	size_t len;
-	bool has_colon;
-	char *out; /* borrowed; ACCESS_LABEL_BYTES */
-};
-
-/* False once a byte follows the colon: then there is a password. */
-static bool label_push(struct label *label, char byte)
+static char label_byte(char byte)
 {
 	char lower = (char)(byte | 0x20);
 	bool is_kept = (lower >= 'a' && lower <= 'z') || (byte >= '0' && byte <= '9') ||
 		       byte == '.' || byte == '_' || byte == '-';
 
-	if (label->has_colon) {
-		return false;
-	}
-	if (byte == ':') {
-		label->has_colon = true;
-	} else if (label->len < ACCESS_LABEL_BYTES - 1) {
-		label->out[label->len] = byte;
-		if (!is_kept) {
-			label->out[label->len] = '_';
-		}
-		label->len++;
-	}
-	return true;
-}
-
-/* RFC 4648 section 4; bits left over must be zero. */
-static bool decode_label(struct span text, struct label *label)
-{
-	unsigned bits = 0;
-	unsigned bit_count = 0;
-
-	if (!drop_padding(&text)) {
-		return false;
-	}
-	for (size_t i = 0; i < text.len; i++) {
-		int digit = base64_digit(text.data[i]);
-
-		if (digit < 0) {
-			return false;
-		}
-		bits = (bits << 6 | (unsigned)digit) & 0xffff;
-		bit_count += 6;
-		if (bit_count < 8) {
-			continue;
-		}
-		bit_count -= 8;
-		if (!label_push(label, (char)(bits >> bit_count & 0xff))) {
-			return false;
-		}
-	}
-	return (bits & ((1u << bit_count) - 1)) == 0;
+	return is_kept ? byte : (char)'_';
 }
 
 bool access_read_label(struct span authorization, char out[ACCESS_LABEL_BYTES])
 {
-	static const struct span scheme = {"basic ", 6};
-	char name[ACCESS_LABEL_BYTES];
-	struct label label = {.out = name};
-	struct span text = authorization;
+	struct basic basic;
+	bool is_label =
+		basic_read(authorization, &basic) && basic.secret.len == 0 && basic.name.len > 0;
+	size_t len;
 
-	if (text.len < scheme.len ||
-	    !span_is_nocase((struct span){text.data, scheme.len}, scheme)) {
-		return false;
+	if (is_label) {
+		len = MIN(basic.name.len, (size_t)ACCESS_LABEL_BYTES - 1);
+		for (size_t i = 0; i < len; i++) {
+			out[i] = label_byte(basic.name.data[i]);
+		}
+		out[len] = '\0';
 	}
-	text.data += scheme.len;
-	text.len -= scheme.len;
-	while (text.len > 0 && text.data[0] == ' ') {
-		text.data++;
-		text.len--;
-	}
-	if (!decode_label(text, &label) || !label.has_colon || label.len == 0) {
-		return false;
-	}
-	memcpy(out, name, label.len);
-	out[label.len] = '\0';
-	return true;
+	basic_wipe(&basic);
+	return is_label;
 }

@@ -35,11 +35,7 @@ static uint64_t between_us(uint64_t from_us, uint64_t to_us)
 static void put_client(const struct log *log, struct log_line *line,
 		       const struct exchange *exchange)
 {
-	if (exchange->has_label) {
-		log_field_text(log, line, "client", span_of(exchange->label));
-	} else {
-		log_field_text(log, line, "client", span_of(exchange->name));
-	}
+	log_field_text(log, line, "client", exchange_client_name(exchange));
 }
 
 void access_log_write(const struct exchange *exchange)

@@ -103,19 +103,6 @@ static enum err check_limits(const struct exchange *exchange)
 	return pool_queue_is_full(proxy->pool) ? ERR_QUEUE_FULL : ERR_NONE;
 }
 
-/* A label in the URL's user name: from loopback only, and never forwarded. */
-static void read_label(struct exchange *exchange)
-{
-	const struct http_field *field =
-		http_head_find(&exchange->request, HTTP_FIELD_AUTHORIZATION);
-
-	if (field != NULL && (addr_is_loopback(&exchange->client->stream.peer) ||
-			      addr_is_local(&exchange->client->stream.peer))) {
-		exchange->has_label = access_read_label(http_field_value(&exchange->request, field),
-							exchange->label);
-	}
-}
-
 enum err exchange_admit(struct exchange *exchange)
 {
 	const struct http_head *request = &exchange->request;
@@ -131,10 +118,10 @@ enum err exchange_admit(struct exchange *exchange)
 		err = check_host(exchange);
 	}
 	if (err == ERR_NONE) {
-		err = check_limits(exchange);
+		err = exchange_identify(exchange);
 	}
 	if (err == ERR_NONE) {
-		read_label(exchange);
+		err = check_limits(exchange);
 	}
 	return err;
 }

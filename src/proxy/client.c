@@ -331,6 +331,16 @@ static void write_name(struct client *client)
 	}
 }
 
+/* Who will only be told 403 does not keep a place for as long as a keep-alive client. */
+static uint64_t first_wait_ms(const struct client *client)
+{
+	const struct config *config = client->proxy->config;
+
+	return client->is_allowed
+		       ? config->timeouts_client_idle_ms
+		       : MIN(config->timeouts_client_idle_ms, config->timeouts_client_head_ms);
+}
+
 void client_new(struct proxy *proxy, int fd, const struct addr *peer, uint16_t local_port)
 {
 	struct client *client = mem_cache_take(&proxy->client_cache);
@@ -346,6 +356,6 @@ void client_new(struct proxy *proxy, int fd, const struct addr *peer, uint16_t l
 	timer_init(&client->timer, proxy->base, proxy->clock, on_timer, client);
 	stream_adopt(&client->stream, &setup, fd, peer);
 	write_name(client);
-	client_set_deadline(client, proxy->config->timeouts_client_idle_ms);
+	client_set_deadline(client, first_wait_ms(client));
 	on_readable(client);
 }

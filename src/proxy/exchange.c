@@ -157,12 +157,15 @@ static void send_reply(struct exchange *exchange, struct span body, bool closes)
 	client_reply(exchange->client, head, body, closes);
 }
 
-/* Who was refused by the queue learns how fast it drains; 0: as reply.h has it. */
+/* Who was refused by the queue learns how fast it drains, a guesser how long it waits; 0: as reply.h has it. */
 static unsigned retry_after_s(const struct exchange *exchange, enum err err)
 {
 	bool is_by_queue = err == ERR_QUEUE_FULL || err == ERR_CLIENT_QUEUE_FULL ||
 			   err == ERR_QUEUE_TIMEOUT;
 
+	if (err == ERR_TOO_MANY_FAILURES && exchange->client != NULL) {
+		return exchange_guess_wait_s(exchange);
+	}
 	return is_by_queue ? pool_retry_after_s(exchange->proxy->pool) : 0;
 }
 
@@ -184,9 +187,10 @@ void exchange_reply_error(struct exchange *exchange, enum err err, enum err caus
 		reply.is_json = profile_wants_json(&request);
 		reply.is_head = span_is(request.method, SPAN("HEAD"));
 		reply.is_http10 = exchange->request.version_minor == 0;
+		reply.is_by_proxy = exchange->target.form == HTTP_TARGET_ABSOLUTE;
 	}
 	exchange->err = err;
-	exchange->status = (unsigned)err_status(err);
+	exchange->status = (unsigned)reply_status(&reply);
 	exchange->out.len_bytes = 0;
 	buffer_reserve_always(&proxy->buffers, &exchange->out, REPLY_BYTES);
 	exchange->out.len_bytes = reply_write(&reply, exchange->out.data);
@@ -230,7 +234,7 @@ static void write_request(struct exchange *exchange)
 		.host = span_of(proxy->upstream_authority),
 		.has_body = exchange->framing != HTTP_NO_BODY,
 		.body_bytes = body.len,
-		.drop_authorization = exchange->has_label,
+		.drop_authorization = exchange->drops_authorization,
 	};
 	size_t head_bytes = http_request_out_bytes(&out);
 	bool joins = body.len > 0 && head_bytes + body.len <= ONE_RECORD_BYTES;
@@ -294,16 +298,22 @@ static enum queue_class queue_class_of(enum profile_class class)
 	return QUEUE_WORK;
 }
 
-/* Who it is counted for; mostly the same as for the client's last request. */
+struct span exchange_client_name(const struct exchange *exchange)
+{
+	return span_of(exchange->named_by == TENANT_ADDRESS ? exchange->name
+							    : exchange->given_name);
+}
+
+/* Mostly the same as for the client's last request. */
 static struct tenant *find_tenant(const struct exchange *exchange)
 {
 	struct client *client = exchange->client;
-	struct span name = span_of(exchange->has_label ? exchange->label : exchange->name);
+	struct span name = exchange_client_name(exchange);
 
-	if (client->tenant == NULL || !tenant_is(client->tenant, name, exchange->has_label)) {
+	if (client->tenant == NULL || !tenant_is(client->tenant, name, exchange->named_by)) {
 		tenant_release(client->tenant);
 		client->tenant =
-			tenant_acquire(&exchange->proxy->tenants, name, exchange->has_label);
+			tenant_acquire(&exchange->proxy->tenants, name, exchange->named_by);
 	}
 	return tenant_ref(client->tenant);
 }

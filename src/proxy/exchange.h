@@ -40,9 +40,11 @@ struct exchange {
 	enum http_framing framing;
 	size_t body_at;
 	uint64_t body_bytes;            /* here so far */
-	char name[CLIENT_NAME_BYTES];   /* the client's, when it has no label */
-	char label[ACCESS_LABEL_BYTES]; /* valid with has_label */
-	bool has_label;
+	char name[CLIENT_NAME_BYTES];   /* the client's, when it gives none */
+	char given_name
+		[ACCESS_LABEL_BYTES]; /* a label or a token's name; valid unless named_by an address */
+	enum tenant_kind named_by;
+	bool drops_authorization; /* it was a label or a token for us */
 	bool is_request_whole; /* head and body were read */
 	bool is_head_whole;
 
@@ -82,6 +84,15 @@ struct exchange *exchange_new(struct proxy *proxy, struct client *client);
 
 /* The head is whole: may it come in? ERR_NONE, or what to answer. */
 MUST_USE enum err exchange_admit(struct exchange *exchange);
+
+/* Part of it: whom is it counted for? Sets named_by, given_name and drops_authorization. */
+MUST_USE enum err exchange_identify(struct exchange *exchange);
+
+/* For so many seconds its client's address is refused for wrong tokens; 0: it is not. */
+unsigned exchange_guess_wait_s(const struct exchange *exchange);
+
+/* Whom it is counted for: the given name, else the client's own. */
+struct span exchange_client_name(const struct exchange *exchange);
 
 /* The request is whole: classify it, take a slot or queue. Answers come through client_reply(). */
 void exchange_start(struct exchange *exchange);

@@ -7,6 +7,7 @@
 #include "proxy/access.h"
 #include "proxy/client.h"
 #include "proxy/exchange.h"
+#include "proxy/tokens.h"
 
 enum {
 	CLIENTS_KEPT = 256,
@@ -74,6 +75,8 @@ void proxy_free(struct proxy *proxy)
 	mem_cache_fini(&proxy->exchange_cache);
 	tenants_fini(&proxy->tenants);
 	access_free(proxy->access);
+	tokens_free(proxy->guard.tokens);
+	guesses_fini(&proxy->guard.guesses);
 }
 
 /* More exchanges than are kept unused were under way, and all of them are over. */
@@ -119,7 +122,7 @@ bool proxy_close_idle_client(struct proxy *proxy)
 	     node = node->prev) {
 		struct client *client = list_entry(node, struct client, node);
 
-		if (client->was_answered && client->exchange == NULL &&
+		if ((client->was_answered || !client->is_allowed) && client->exchange == NULL &&
 		    stream_is_quiet(&client->stream)) {
 			client_close(client);
 			return true;

@@ -7,8 +7,10 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/span.h"
+#include "base/window.h"
 #include "config/config.h"
 #include "pool/tenant.h"
+#include "proxy/guesses.h"
 #include "proxy/retry.h"
 
 #include <stdbool.h>
@@ -19,6 +21,7 @@ struct clock;
 struct event_base;
 struct log;
 struct pool;
+struct tokens;
 
 enum client_phase {
 	CLIENT_IDLE,      /* between requests; the longest idle is last */
@@ -31,6 +34,15 @@ enum client_phase {
 	CLIENT_PHASES
 };
 
+/* Who must give a token, and who has guessed. */
+struct guard {
+	struct tokens *tokens; /* owned; NULL: none are asked for */
+	struct guesses guesses;
+	struct window warned;
+	uint64_t failures; /* requests refused for a missing or wrong token */
+	uint64_t unsaid;   /* of them, since the last warning */
+};
+
 struct proxy {
 	struct event_base *base;        /* borrowed */
 	struct clock *clock;            /* borrowed */
@@ -38,6 +50,7 @@ struct proxy {
 	const struct config *config;    /* borrowed */
 	struct pool *pool;              /* borrowed */
 	struct access *access;          /* owned */
+	struct guard guard;
 	const char *upstream_host;      /* borrowed; the URL's name */
 	const char *upstream_authority; /* borrowed; with a port that is not the scheme's own */
 	uint16_t upstream_port;
@@ -58,7 +71,7 @@ struct proxy {
 	bool is_draining; /* every reply says Connection: close; what still comes on open connections is served */
 };
 
-/* The caller has set upstream_*, pool and on_room before. */
+/* The caller has set upstream_*, pool and on_room before; guard.tokens it may set and exchange at any time. */
 void proxy_init(struct proxy *proxy, struct event_base *base, struct clock *clock, struct log *log,
 		const struct config *config);
 /* Closes every client; exchanges that were sent end with pool_fini(), which must come between these two. */
@@ -74,7 +87,7 @@ void proxy_turn(struct proxy *proxy);
 /* Connections that count under limits.clients. */
 size_t proxy_client_count(const struct proxy *proxy);
 
-/* Closes the longest idle keep-alive client on which nothing waits to be read; false when there is none. */
+/* Closes the longest idle client, keep-alive or refused, on which nothing waits to be read; false when there is none. */
 bool proxy_close_idle_client(struct proxy *proxy);
 
 /* Shutdown: no more keep-alive; idle clients are closed after 1 s of rest. */

@@ -64,14 +64,17 @@ static const char *reason_phrase(int status)
 		const char *phrase;
 	} rows[] = {
 		{400, "Bad Request"},
+		{401, "Unauthorized"},
 		{403, "Forbidden"},
 		{405, "Method Not Allowed"},
+		{407, "Proxy Authentication Required"},
 		{408, "Request Timeout"},
 		{413, "Content Too Large"},
 		{414, "URI Too Long"},
 		{417, "Expectation Failed"},
 		{421, "Misdirected Request"},
 		{424, "Failed Dependency"},
+		{429, "Too Many Requests"},
 		{431, "Request Header Fields Too Large"},
 		{501, "Not Implemented"},
 		{502, "Bad Gateway"},
@@ -142,14 +145,20 @@ static void write_proxy_status(const struct reply *reply, struct writer *head)
 
 static void write_optional_fields(const struct reply *reply, struct writer *head)
 {
+	int status = reply_status(reply);
+
 	if (err_waiting_helps(reply->err) && reply->err != ERR_SUBMIT_UNKNOWN) {
 		put(head, "Retry-After: ");
 		put_number(head, reply->retry_after_s > 0 ? reply->retry_after_s
 							  : RETRY_AFTER_FALLBACK_S);
 		put(head, "\r\n");
 	}
+	if (status == 401 || status == 407) {
+		put(head, status == 401 ? "WWW-Authenticate" : "Proxy-Authenticate");
+		put(head, ": Basic realm=\"warmpool\"\r\n");
+	}
 	/* RFC 9110 section 15.5.6 demands it; these are what the API answers, though others pass as well. */
-	if (err_status(reply->err) == 405) {
+	if (status == 405) {
 		put(head, "Allow: GET, HEAD, POST\r\n");
 	}
 	if (!reply->keeps_alive) {
@@ -157,6 +166,13 @@ static void write_optional_fields(const struct reply *reply, struct writer *head
 	} else if (reply->is_http10) {
 		put(head, "Connection: keep-alive\r\n");
 	}
+}
+
+int reply_status(const struct reply *reply)
+{
+	int status = err_status(reply->err);
+
+	return status == 401 && reply->is_by_proxy ? 407 : status;
 }
 
 size_t reply_write(const struct reply *reply, char out[REPLY_BYTES])
@@ -168,9 +184,9 @@ size_t reply_write(const struct reply *reply, char out[REPLY_BYTES])
 	head.out = out;
 	write_body(reply, &body);
 	put(&head, "HTTP/1.1 ");
-	put_number(&head, (uint64_t)err_status(reply->err));
+	put_number(&head, (uint64_t)reply_status(reply));
 	put(&head, " ");
-	put(&head, reason_phrase(err_status(reply->err)));
+	put(&head, reason_phrase(reply_status(reply)));
 	put(&head, reply->is_json ? "\r\nContent-Type: application/json\r\n"
 				  : "\r\nContent-Type: text/plain; charset=utf-8\r\n");
 	put(&head, "Content-Length: ");

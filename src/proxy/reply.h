@@ -4,7 +4,7 @@
  *   ERROR_QUEUE_TIMEOUT                                   text/plain
  *   {"status":0,"request":"ERROR_QUEUE_TIMEOUT"}          with json=1
  * Refusals of the request itself (4xx but 424, and 501/505) say why in a second line, or in "error_text".
- * Always with Proxy-Status (RFC 9209), and Retry-After where the error says that waiting helps.
+ * A 401 or 407 asks for Basic credentials. Always with Proxy-Status (RFC 9209), and Retry-After where the error says that waiting helps.
  */
 #pragma once
 
@@ -23,8 +23,12 @@ struct reply {
 	bool is_head; /* HEAD: no body, its length all the same */
 	bool keeps_alive; /* else Connection: close */
 	bool is_http10; /* then keep-alive is said */
+	bool is_by_proxy; /* the request came in absolute form: a missing token is then a proxy's */
 	unsigned retry_after_s; /* 0: 1 where waiting helps */
 };
+
+/* That of errors.def; 407 instead of 401 when is_by_proxy (RFC 9110 section 15.5.8). */
+int reply_status(const struct reply *reply);
 
 /* Writes head and body; returns the length, never above REPLY_BYTES. */
 size_t reply_write(const struct reply *reply, char out[REPLY_BYTES]);

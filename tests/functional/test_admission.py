@@ -93,6 +93,28 @@ def test_an_address_outside_access_allow_is_refused(sim):
             assert read_response(sock)[0] == 200
 
 
+def test_a_refused_client_that_says_nothing_is_closed_soon(sim):
+    with Warmpool(sim, **{"access.allow": "127.0.0.2/32", "timeouts.client_head": "500ms"}) as wp:
+        began = time.monotonic()
+        with wp.connect() as silent, wp.connect() as slow:
+            slow.sendall(b"GET /bytes/3 HT")
+            assert silent.recv(1) == b""
+            assert read_response(slow)[0] == 408
+        assert 0.4 < time.monotonic() - began < 5
+
+
+def test_refused_clients_leave_room_for_allowed_ones(sim):
+    options = {"access.allow": "127.0.0.2/32", "limits.clients": 3}
+    with Warmpool(sim, **options) as wp, contextlib.ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(wp.connect())
+        began = time.monotonic()
+        with socket.create_connection((wp.host, wp.port), timeout=10, source_address=("127.0.0.2", 0)) as sock:
+            sock.sendall(b"GET /bytes/3 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert read_response(sock)[0] == 200
+        assert time.monotonic() - began < 5
+
+
 @pytest.mark.parametrize("options,host", [({"access.allow": "127.0.0.2/32"}, "localhost"), ({}, "evil.example"),
                                           ({"limits.request_body": "10"}, "localhost")])
 def test_a_refused_upload_gets_no_100(sim, options, host):

@@ -31,6 +31,7 @@ def _run(*arguments):
     ("access.clients.10.0.0.7.weight=0", ["out of range", "1 to 1000"]),
     ("access.clients.crawler.wieght=2", ["did you mean weight"]),
     ("access.clients=crawler", ["crawler.weight=2"]),
+    ("access.clients=10.0.0.5/8.weight=2", ["10.0.0.5/8", "bits set after its prefix"]),
 ])
 @pytest.mark.parametrize("command", ["check", "run"])
 def test_a_bad_setting_is_refused_with_its_remedy(command, setting, words):

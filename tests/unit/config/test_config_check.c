@@ -39,10 +39,6 @@ START_TEST(test_what_is_good_raises_nothing)
 		{"listen=127.0.0.1:0, 127.0.0.1:0, [::1]:0"},
 		{"listen=unix:/run/a.sock"},
 		{"listen=unix:/run/a.sock", "access.allow="},
-		{"listen=0.0.0.0:80", "access.allow=127.0.0.0/8, 10.0.0.0/8"},
-		{"listen=192.0.2.7:80", "access.allow=192.0.2.0/24"},
-		{"listen=[::]:80", "access.allow=::/0"},
-		{"listen=0.0.0.0:80", "access.allow=126.0.0.0/7"},
 		{"access.hosts=pool.example.net, A-b.example., x_y"},
 		{"upstream.url=https://127.0.0.1:8443/"},
 		{"upstream.ca_file="},
@@ -57,6 +53,27 @@ START_TEST(test_what_is_good_raises_nothing)
 
 		check_with(&problems, cases[i]);
 		expect_no_problem(&problems);
+	}
+}
+END_TEST
+
+START_TEST(test_allowed_networks_pass_with_a_warning_about_tokens)
+{
+	static const char *const cases[][SETTINGS_MAX] = {
+		{"listen=0.0.0.0:80", "access.allow=127.0.0.0/8, 10.0.0.0/8"},
+		{"listen=192.0.2.7:80", "access.allow=192.0.2.0/24"},
+		{"listen=[::]:80", "access.allow=::/0"},
+		{"listen=0.0.0.0:80", "access.allow=126.0.0.0/7"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct config_problems problems;
+
+		check_with(&problems, cases[i]);
+		ck_assert_uint_eq(problems.errors, 0);
+		ck_assert_uint_eq(problems.count, 1);
+		expect_part(&problems, "warning: F:2: access.allow: without access.tokens");
+		config_problems_fini(&problems);
 	}
 }
 END_TEST
@@ -247,7 +264,8 @@ START_TEST(test_all_problems_are_found)
 }
 END_TEST
 
-SUITE_MAIN("config/config_check", test_what_is_good_raises_nothing, test_errors, test_warnings,
+SUITE_MAIN("config/config_check", test_what_is_good_raises_nothing,
+	   test_allowed_networks_pass_with_a_warning_about_tokens, test_errors, test_warnings,
 	   test_admin_addresses_follow_the_same_rules,
 	   test_a_default_that_a_change_makes_wrong_is_said_at_the_change, test_long_unix_paths,
 	   test_all_problems_are_found)

@@ -9,7 +9,7 @@ static const char key[] = "access.clients";
 
 static struct client_limits limits_of(const struct config *config, const char *name)
 {
-	return config_client_limits(&config->access_clients, span_of(name));
+	return config_client_limits(&config->access_clients, span_of(name), NULL);
 }
 
 static void expect_limits(struct client_limits limits, uint64_t weight, uint64_t max_inflight,
@@ -48,11 +48,51 @@ START_TEST(test_a_row_goes_before_the_default_one_field_by_field)
 	/* Names are taken as they stand. */
 	expect_limits(limits_of(&config, "Crawler"), 2, 0, 50);
 	expect_limits(limits_of(&config, "crawle"), 2, 0, 50);
-	expect_limits(config_client_limits(&config.access_clients, SPAN("crawler\0")), 2, 0, 50);
+	expect_limits(config_client_limits(&config.access_clients, SPAN("crawler\0"), NULL), 2, 0,
+		      50);
 	config_set(&config, &problems, NULL, key, "crawler.max_inflight=7");
 	expect_limits(limits_of(&config, "crawler"), 1, 7, 0);
 	expect_limits(limits_of(&config, "other"), 1, 0, 0);
 	expect_no_problem(&problems);
+	config_fini(&config);
+}
+END_TEST
+
+START_TEST(test_an_address_goes_by_its_row_then_by_its_networks)
+{
+	static const struct {
+		const char *address;
+		uint64_t weight;
+	} cases[] = {
+		{"10.1.2.3", 5},        /* its own row */
+		{"10.1.2.4", 4},        /* /24 before /8 */
+		{"10.1.3.1", 3},        /* /8 */
+		{"::ffff:10.1.2.4", 4}, /* came in over an IPv6 socket */
+		{"::ffff:10.1.2.3", 5}, /* an address is its own narrowest network */
+		{"11.0.0.1", 2},        /* default */
+		{"fd00::7", 7},         /* in another spelling */
+		{"fd00::8", 6},
+	};
+	struct config config;
+	struct config_problems problems = {0};
+
+	config_init(&config);
+	config_set(&config, &problems, NULL, key,
+		   "10.0.0.0/8.weight=3, 10.1.2.0/24.weight=4, 10.1.2.3.weight=5, "
+		   "default.weight=2, FD00:0::0/8.weight=6, FD00::0007.weight=7, "
+		   "10.1.2.0/24.max_queued=9");
+	expect_no_problem(&problems);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct span name = span_of(cases[i].address);
+		struct client_limits limits;
+		struct addr addr;
+
+		ck_assert(addr_parse_ip(name, 0, &addr));
+		limits = config_client_limits(&config.access_clients, name, &addr);
+		ck_assert_msg(limits.weight == cases[i].weight, "%s", cases[i].address);
+		/* Without its address a name is but a name. */
+		expect_limits(limits_of(&config, "10.1.2.4"), 2, 0, 0);
+	}
 	config_fini(&config);
 }
 END_TEST
@@ -330,7 +370,8 @@ START_TEST(test_what_a_row_may_say_is_told)
 END_TEST
 
 SUITE_MAIN("config/config_clients", test_without_rows_nothing_is_bounded,
-	   test_a_row_goes_before_the_default_one_field_by_field, test_texts_of_rows,
+	   test_a_row_goes_before_the_default_one_field_by_field,
+	   test_an_address_goes_by_its_row_then_by_its_networks, test_texts_of_rows,
 	   test_a_text_too_long_for_its_place_is_cut, test_faults_of_a_text,
 	   test_a_field_set_alone_keeps_the_rest, test_faults_of_a_field_set_alone,
 	   test_rows_are_bounded, test_sameness_of_rows, test_what_a_row_may_say_is_told)

@@ -400,7 +400,7 @@ void rig_begin(const struct pool_settings *settings, size_t addresses)
 	rig.log.level = LOG_ERROR;
 	buffer_pool_init(&rig.buffers, 1 << 20);
 	tenants_init(&rig.tenants, &rig.rows);
-	rig.tenant = tenant_acquire(&rig.tenants, SPAN("rig"), false);
+	rig.tenant = tenant_acquire(&rig.tenants, SPAN("rig"), TENANT_ADDRESS);
 	for (unsigned i = 0; i < RIG_ADDRESSES; i++) {
 		listen_on(i);
 	}

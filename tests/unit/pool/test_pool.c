@@ -152,7 +152,7 @@ START_TEST(test_a_tenant_holds_max_inflight_slots_only)
 
 	rig.rows = (struct client_rows){.items = rows, .count = 1};
 	rig_begin(&settings, 1);
-	tenant = tenant_acquire(&rig.tenants, SPAN("crowd"), true);
+	tenant = tenant_acquire(&rig.tenants, SPAN("crowd"), TENANT_LABEL);
 	for (unsigned i = 0; i < 6; i++) {
 		crowd[i] = rig_ask_as(tenant, i % 2 == 0 ? QUEUE_WORK : QUEUE_POLL);
 		rig_settle();

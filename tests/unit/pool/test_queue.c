@@ -46,8 +46,8 @@ START_TEST(test_one_request_waits_for_one_turn_of_a_crowd)
 	struct tenant *single;
 
 	set_up();
-	crowd = tenant_acquire(&tenants, SPAN("crowd"), true);
-	single = tenant_acquire(&tenants, SPAN("single"), true);
+	crowd = tenant_acquire(&tenants, SPAN("crowd"), TENANT_LABEL);
+	single = tenant_acquire(&tenants, SPAN("single"), TENANT_LABEL);
 	push(crowd, QUEUE_WORK, 500);
 	push(single, QUEUE_WORK, 1);
 	ck_assert_int_eq(pop(true)->who, 'c');
@@ -72,7 +72,7 @@ START_TEST(test_four_tenants_take_turns)
 
 	set_up();
 	for (unsigned i = 0; i < 4; i++) {
-		each[i] = tenant_acquire(&tenants, (struct span){&"abcd"[i], 1}, false);
+		each[i] = tenant_acquire(&tenants, (struct span){&"abcd"[i], 1}, TENANT_ADDRESS);
 		push(each[i], QUEUE_POLL, i == 2 ? 2 : 3);
 	}
 	for (size_t i = 0; i < sizeof(order) - 1; i++) {
@@ -92,8 +92,8 @@ START_TEST(test_polls_go_first_but_every_fourth_slot_is_for_work)
 	struct tenant *work;
 
 	set_up();
-	polls = tenant_acquire(&tenants, SPAN("p"), false);
-	work = tenant_acquire(&tenants, SPAN("w"), false);
+	polls = tenant_acquire(&tenants, SPAN("p"), TENANT_ADDRESS);
+	work = tenant_acquire(&tenants, SPAN("w"), TENANT_ADDRESS);
 	push(work, QUEUE_WORK, 4);
 	push(polls, QUEUE_POLL, 6);
 	for (size_t i = 0; i < sizeof(order) - 1; i++) {
@@ -112,8 +112,8 @@ START_TEST(test_solves_are_passed_over_while_held_back)
 	struct tenant *work;
 
 	set_up();
-	solves = tenant_acquire(&tenants, SPAN("s"), false);
-	work = tenant_acquire(&tenants, SPAN("w"), false);
+	solves = tenant_acquire(&tenants, SPAN("s"), TENANT_ADDRESS);
+	work = tenant_acquire(&tenants, SPAN("w"), TENANT_ADDRESS);
 	push(solves, QUEUE_SOLVE, 2);
 	ck_assert_ptr_null(pop(false));
 	ck_assert(!queue_has_next(&queue, false) && queue_has_next(&queue, true));
@@ -132,7 +132,7 @@ START_TEST(test_a_place_can_be_given_up)
 	struct tenant *one;
 
 	set_up();
-	one = tenant_acquire(&tenants, SPAN("a"), false);
+	one = tenant_acquire(&tenants, SPAN("a"), TENANT_ADDRESS);
 	push(one, QUEUE_WORK, 3);
 	queue_remove(&queue, one, QUEUE_WORK, &entries[1].node);
 	ck_assert_uint_eq(queue_count(&queue), 2);
@@ -153,7 +153,8 @@ START_TEST(test_labels_beyond_the_bound_are_one_tenant)
 	for (unsigned i = 0; i < TENANT_LABELS_MAX + 2; i++) {
 		each[i] = tenant_acquire(
 			&tenants,
-			(struct span){name, (size_t)snprintf(name, sizeof(name), "l%u", i)}, true);
+			(struct span){name, (size_t)snprintf(name, sizeof(name), "l%u", i)},
+			TENANT_LABEL);
 	}
 	ck_assert_str_eq(each[TENANT_LABELS_MAX - 1]->name, "l255");
 	ck_assert_str_eq(each[TENANT_LABELS_MAX]->name, "other");
@@ -174,8 +175,8 @@ START_TEST(test_a_weight_is_so_many_turns)
 
 	rows = (struct client_rows){items, 1};
 	set_up();
-	each[0] = tenant_acquire(&tenants, SPAN("a"), true);
-	each[1] = tenant_acquire(&tenants, SPAN("b"), true);
+	each[0] = tenant_acquire(&tenants, SPAN("a"), TENANT_LABEL);
+	each[1] = tenant_acquire(&tenants, SPAN("b"), TENANT_LABEL);
 	push(each[0], QUEUE_POLL, 8);
 	push(each[1], QUEUE_POLL, 4);
 	for (size_t i = 0; i < sizeof(order) - 1; i++) {
@@ -196,8 +197,8 @@ START_TEST(test_a_tenant_at_its_bound_is_passed_over)
 
 	rows = (struct client_rows){items, 1};
 	set_up();
-	each[0] = tenant_acquire(&tenants, SPAN("a"), true);
-	each[1] = tenant_acquire(&tenants, SPAN("b"), true);
+	each[0] = tenant_acquire(&tenants, SPAN("a"), TENANT_LABEL);
+	each[1] = tenant_acquire(&tenants, SPAN("b"), TENANT_LABEL);
 	push(each[0], QUEUE_WORK, 3);
 	push(each[1], QUEUE_WORK, 1);
 	ck_assert_uint_eq(queue_servable(&queue, QUEUE_WORK), 3);
@@ -225,8 +226,55 @@ START_TEST(test_a_tenant_at_its_bound_is_passed_over)
 }
 END_TEST
 
+static void expect_weight(const char *name, enum tenant_kind kind, uint64_t weight)
+{
+	struct tenant *tenant = tenant_acquire(&tenants, span_of(name), kind);
+
+	ck_assert_msg(tenant->limits.weight == weight, "%s", name);
+	tenant_release(tenant);
+}
+
+START_TEST(test_networks_hold_for_those_that_go_by_their_address)
+{
+	struct client_row items[] = {{.name = (char *)(uintptr_t) "10.0.0.0/8",
+				      .weight = 3,
+				      .max_inflight = CLIENT_ROW_UNSET,
+				      .max_queued = CLIENT_ROW_UNSET,
+				      .is_network = true}};
+
+	ck_assert(cidr_parse(items[0].name, &items[0].network));
+	rows = (struct client_rows){items, 1};
+	set_up();
+	expect_weight("10.1.2.3", TENANT_ADDRESS, 3);
+	expect_weight("11.1.2.3", TENANT_ADDRESS, 1);
+	expect_weight("pid=10", TENANT_ADDRESS, 1);
+	expect_weight("10.1.2.3", TENANT_LABEL, 1);
+	expect_weight("10.1.2.3", TENANT_TOKEN, 1);
+	tenants_fini(&tenants);
+}
+END_TEST
+
+START_TEST(test_a_token_and_a_label_of_one_name_are_two)
+{
+	struct tenant *label;
+	struct tenant *token;
+
+	set_up();
+	label = tenant_acquire(&tenants, SPAN("a"), TENANT_LABEL);
+	token = tenant_acquire(&tenants, SPAN("a"), TENANT_TOKEN);
+	ck_assert_ptr_ne(label, token);
+	ck_assert_uint_eq(tenants.label_count, 1);
+	tenant_release(label);
+	tenant_release(token);
+	ck_assert_uint_eq(tenants.label_count, 0);
+	tenants_fini(&tenants);
+}
+END_TEST
+
 SUITE_MAIN("pool/queue", test_one_request_waits_for_one_turn_of_a_crowd,
 	   test_four_tenants_take_turns, test_polls_go_first_but_every_fourth_slot_is_for_work,
 	   test_solves_are_passed_over_while_held_back, test_a_place_can_be_given_up,
 	   test_labels_beyond_the_bound_are_one_tenant, test_a_weight_is_so_many_turns,
-	   test_a_tenant_at_its_bound_is_passed_over)
+	   test_a_tenant_at_its_bound_is_passed_over,
+	   test_networks_hold_for_those_that_go_by_their_address,
+	   test_a_token_and_a_label_of_one_name_are_two)

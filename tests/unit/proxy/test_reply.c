@@ -140,6 +140,30 @@ START_TEST(test_head_has_the_length_and_no_body)
 }
 END_TEST
 
+START_TEST(test_a_missing_token_is_asked_for)
+{
+	struct reply reply = {.err = ERR_TOKEN_REQUIRED};
+
+	ck_assert_ptr_nonnull(strstr(write_text(&reply), "HTTP/1.1 401 Unauthorized\r\n"));
+	ck_assert_ptr_nonnull(
+		strstr(write_text(&reply), "\r\nWWW-Authenticate: Basic realm=\"warmpool\"\r\n"));
+	ck_assert_ptr_null(strstr(write_text(&reply), "Proxy-Authenticate"));
+	reply.is_by_proxy = true;
+	ck_assert_int_eq(reply_status(&reply), 407);
+	ck_assert_ptr_nonnull(
+		strstr(write_text(&reply), "HTTP/1.1 407 Proxy Authentication Required\r\n"));
+	ck_assert_ptr_nonnull(
+		strstr(write_text(&reply), "\r\nProxy-Authenticate: Basic realm=\"warmpool\"\r\n"));
+	ck_assert_ptr_null(strstr(write_text(&reply), "WWW-Authenticate"));
+	reply.err = ERR_NOT_ALLOWED;
+	ck_assert_int_eq(reply_status(&reply), 403);
+	ck_assert_ptr_null(strstr(write_text(&reply), "Authenticate"));
+	reply = (struct reply){.err = ERR_TOO_MANY_FAILURES, .retry_after_s = 30};
+	ck_assert_ptr_nonnull(strstr(write_text(&reply), "HTTP/1.1 429 Too Many Requests\r\n"));
+	ck_assert_ptr_nonnull(strstr(write_text(&reply), "\r\nRetry-After: 30\r\n"));
+}
+END_TEST
+
 START_TEST(test_a_refused_method_names_the_allowed)
 {
 	struct reply reply = {.err = ERR_CONNECT_METHOD};
@@ -214,5 +238,6 @@ END_TEST
 SUITE_MAIN("proxy/reply", test_plain, test_json, test_refusals_say_why,
 	   test_an_unknown_submit_names_its_cause_and_no_wait,
 	   test_other_errors_keep_their_type_beside_a_cause, test_connection_notes,
-	   test_head_has_the_length_and_no_body, test_a_refused_method_names_the_allowed,
-	   test_details_are_an_sf_string, test_every_error_fits, test_continue)
+	   test_head_has_the_length_and_no_body, test_a_missing_token_is_asked_for,
+	   test_a_refused_method_names_the_allowed, test_details_are_an_sf_string,
+	   test_every_error_fits, test_continue)

@@ -1,0 +1,150 @@
+/* Decides whom a request is counted for: a token, a label, an address; and refuses who must give a token and does not. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "proxy/basic.h"
+#include "proxy/client.h"
+#include "proxy/exchange.h"
+#include "proxy/tokens.h"
+
+#include <string.h>
+
+enum { WARNINGS_MOST = 10 }; /* within WINDOW_SECONDS */
+
+/* What one field of a request offers. */
+struct offer {
+	const char *name; /* borrowed; of the token that it is, or NULL */
+	bool has_secret;  /* Basic credentials with a password */
+	bool is_name_known;
+};
+
+static struct offer judge(const struct exchange *exchange, const struct http_field *field)
+{
+	struct offer offer = {0};
+	struct basic basic;
+
+	if (field != NULL && basic_read(http_field_value(&exchange->request, field), &basic)) {
+		offer.has_secret = basic.secret.len > 0;
+		offer.name = tokens_find(exchange->proxy->guard.tokens, basic.name, basic.secret,
+					 &offer.is_name_known);
+	}
+	basic_wipe(&basic);
+	return offer;
+}
+
+static const struct http_field *find_proxy_authorization(const struct http_head *head)
+{
+	for (unsigned i = 0; i < head->field_count; i++) {
+		if (head->fields[i].id == HTTP_FIELD_PROXY &&
+		    span_is_nocase(http_field_name(head, &head->fields[i]),
+				   SPAN("Proxy-Authorization"))) {
+			return &head->fields[i];
+		}
+	}
+	return NULL;
+}
+
+/* A label in the URL's user name: never forwarded. */
+static void read_label(struct exchange *exchange, const struct http_field *field)
+{
+	if (field != NULL &&
+	    access_read_label(http_field_value(&exchange->request, field), exchange->given_name)) {
+		exchange->named_by = TENANT_LABEL;
+		exchange->drops_authorization = true;
+	}
+}
+
+static void take_token(struct exchange *exchange, const char *name)
+{
+	exchange->named_by = TENANT_TOKEN;
+	memcpy(exchange->given_name, name, strlen(name) + 1);
+}
+
+/* One line, unless there were many of late. The name that was given is not said: it may be a secret in the wrong place. */
+static void warn(struct exchange *exchange, enum err err, bool has_to_wait)
+{
+	struct proxy *proxy = exchange->proxy;
+	struct guard *guard = &proxy->guard;
+	uint64_t now_ms = proxy->clock->now_ms;
+	struct log_line line;
+
+	guard->failures++;
+	if (!has_to_wait && window_count(&guard->warned, now_ms) >= WARNINGS_MOST) {
+		guard->unsaid++;
+		return;
+	}
+	window_add(&guard->warned, now_ms);
+	if (!log_wants(proxy->log, LOG_WARNING)) {
+		return;
+	}
+	log_begin(proxy->log, &line, LOG_WARNING, "token");
+	log_field_text(proxy->log, &line, "client", span_of(exchange->name));
+	log_field_text(proxy->log, &line, "error", span_of(err_name(err)));
+	log_field_u64(proxy->log, &line, "failures", guard->failures);
+	if (guard->unsaid > 0) {
+		log_field_u64(proxy->log, &line, "unsaid", guard->unsaid);
+	}
+	if (has_to_wait) {
+		log_field_u64(proxy->log, &line, "refused_for_s", GUESSES_WAIT_MS / 1000);
+	}
+	log_end(proxy->log, &line);
+	guard->unsaid = 0;
+}
+
+/* Only a wrong token is a guess: some clients ask without one first, and again once they are told. */
+static enum err fail(struct exchange *exchange, bool is_guess, bool is_trusted)
+{
+	struct proxy *proxy = exchange->proxy;
+	enum err err = is_guess ? ERR_TOKEN_WRONG : ERR_TOKEN_REQUIRED;
+	bool has_to_wait = is_guess && !is_trusted &&
+			   guesses_add(&proxy->guard.guesses, &exchange->client->stream.peer,
+				       proxy->clock->now_ms);
+
+	warn(exchange, err, has_to_wait);
+	return err;
+}
+
+unsigned exchange_guess_wait_s(const struct exchange *exchange)
+{
+	const struct proxy *proxy = exchange->proxy;
+
+	return guesses_wait_s(&proxy->guard.guesses, &exchange->client->stream.peer,
+			      proxy->clock->now_ms);
+}
+
+enum err exchange_identify(struct exchange *exchange)
+{
+	const struct addr *peer = &exchange->client->stream.peer;
+	const struct http_field *own = http_head_find(&exchange->request, HTTP_FIELD_AUTHORIZATION);
+	bool is_trusted = addr_is_loopback(peer) || addr_is_local(peer);
+	struct offer offers[2]; /* Authorization, Proxy-Authorization */
+
+	if (exchange->proxy->guard.tokens == NULL) {
+		if (is_trusted) {
+			read_label(exchange, own);
+		}
+		return ERR_NONE;
+	}
+	if (!is_trusted && exchange_guess_wait_s(exchange) > 0) {
+		return ERR_TOO_MANY_FAILURES;
+	}
+	offers[0] = judge(exchange, own);
+	offers[1] = judge(exchange, find_proxy_authorization(&exchange->request));
+	exchange->drops_authorization = offers[0].name != NULL;
+	for (unsigned i = ARRAY_SIZE(offers); i-- > 0;) {
+		if (offers[i].name != NULL) {
+			take_token(exchange, offers[i].name);
+			return ERR_NONE;
+		}
+	}
+	if (!is_trusted) {
+		return fail(exchange, offers[0].has_secret || offers[1].has_secret, false);
+	}
+	/* On this machine other credentials are the upstream's, but a token with a slip in its secret is not for its eyes. */
+	for (unsigned i = 0; i < ARRAY_SIZE(offers); i++) {
+		if (offers[i].is_name_known && offers[i].has_secret) {
+			return fail(exchange, true, true);
+		}
+	}
+	read_label(exchange, own);
+	return ERR_NONE;
+}
