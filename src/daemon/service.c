@@ -27,20 +27,20 @@ static uint64_t watchdog_us(void)
 	return sd_watchdog_enabled(0, &interval_us) > 0 ? interval_us : 0;
 }
 
-size_t service_inherited(const char *name, int *fds, size_t max)
+int service_inherited(struct service_socket *sockets, size_t max)
 {
 	char **names = NULL;
 	int count = sd_listen_fds_with_names(0, &names);
-	size_t found = 0;
 
 	for (int i = 0; i < count; i++) {
-		if (strcmp(names[i], name) == 0 && found < max) {
-			fds[found++] = SD_LISTEN_FDS_START + i;
+		if ((size_t)i < max) {
+			sockets[i].fd = SD_LISTEN_FDS_START + i;
+			snprintf(sockets[i].name, sizeof(sockets[i].name), "%s", names[i]);
 		}
 		free(names[i]);
 	}
 	free(names);
-	return found;
+	return count;
 }
 #else
 static void notify(const char *text)
@@ -53,10 +53,9 @@ static uint64_t watchdog_us(void)
 	return 0;
 }
 
-size_t service_inherited(const char *name, int *fds, size_t max)
+int service_inherited(struct service_socket *sockets, size_t max)
 {
-	(void)name;
-	(void)fds;
+	(void)sockets;
 	(void)max;
 	return 0;
 }

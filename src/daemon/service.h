@@ -9,8 +9,9 @@
 #include "net/timer.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
-enum { SERVICE_STATUS_BYTES = 256 };
+enum { SERVICE_STATUS_BYTES = 256, SERVICE_NAME_BYTES = 32 };
 
 struct service {
 	struct clock *clock; /* borrowed */
@@ -23,6 +24,12 @@ struct service {
 	char told[SERVICE_STATUS_BYTES];
 };
 
+/* A descriptor that systemd hands over, under its FileDescriptorName=. */
+struct service_socket {
+	int fd;
+	char name[SERVICE_NAME_BYTES]; /* cut where it is longer */
+};
+
 void service_init(struct service *service, struct event_base *base, struct clock *clock,
 		  void (*write_status)(void *owner, char out[SERVICE_STATUS_BYTES]), void *owner);
 void service_fini(struct service *service);
@@ -31,5 +38,5 @@ void service_ready(struct service *service);
 void service_reloading(void);
 void service_stopping(void);
 
-/* The descriptors that systemd named so (FileDescriptorName=); returns how many, at most `max`. */
-size_t service_inherited(const char *name, int *fds, size_t max);
+/* What was handed over: how many, of which the first `max` are written; or a negative errno. */
+int service_inherited(struct service_socket *sockets, size_t max);
