@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { STATUS_MS = 5000 };
+enum { STATUS_MS = 5000, STOP_MARGIN_MS = 5000 };
 
 #ifdef WARMPOOL_HAS_SYSTEMD
 #include <systemd/sd-daemon.h>
@@ -112,10 +112,18 @@ void service_fini(struct service *service)
 	timer_fini(&service->status);
 }
 
+void service_serving(struct service *service)
+{
+	service->is_serving = true;
+	service_ready(service);
+}
+
 void service_ready(struct service *service)
 {
 	tell_status(service);
-	notify("READY=1");
+	if (service->is_serving) {
+		notify("READY=1");
+	}
 }
 
 void service_reloading(void)
@@ -129,7 +137,12 @@ void service_reloading(void)
 	notify(text);
 }
 
-void service_stopping(void)
+void service_stopping(struct service *service, uint64_t at_most_ms)
 {
-	notify("STOPPING=1");
+	char text[64];
+
+	snprintf(text, sizeof(text), "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRIu64,
+		 (at_most_ms + STOP_MARGIN_MS) * 1000);
+	notify(text);
+	tell_status(service);
 }

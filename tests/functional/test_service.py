@@ -1,7 +1,8 @@
-"""What the daemon does for a service manager, without one: sockets handed over.
+"""What the daemon does for a service manager, without one: sockets handed over, and what it tells on NOTIFY_SOCKET.
 
 tests/functional/test_systemd.py shows the same in a real systemd; this runs anywhere, as any user, and with sanitizers.
 """
+import signal
 import socket
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import time
 
 import pytest
 
-from daemon import BINARY, Warmpool, read_response
+from daemon import BINARY, Warmpool, read_all, read_response
 
 pytestmark = pytest.mark.skipif(
     b"sd_notify" not in subprocess.run(["nm", "-D", BINARY], capture_output=True, check=False).stdout,
@@ -126,3 +127,104 @@ def test_a_socket_for_both_families_is_known_as_our_own():
         wp.wait_log("which is our own listener")
         assert wp.process.wait(10) == 1
         wp.stop(expect=1)
+
+
+# --- what it tells ---
+
+class Manager:
+    """Where a service tells how it is."""
+
+    def __init__(self, path):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.sock.bind(str(path))
+        self.environment = {"NOTIFY_SOCKET": str(path)}
+        self.told = []
+
+    def read(self):
+        """All told until now, one row a message."""
+        self.sock.setblocking(False)
+        try:
+            while True:
+                self.told.append(self.sock.recv(4096).decode())
+        except BlockingIOError:
+            return self.told
+
+    def count(self, text):
+        return sum(text in message.split("\n") for message in self.read())
+
+    def wait(self, text, times=1):
+        _until(lambda: self.count(text) >= times, lambda: self.told)
+
+    def status(self):
+        return [message for message in self.read() if message.startswith("STATUS=")][-1]
+
+
+@pytest.fixture(name="manager")
+def _manager(tmp_path):
+    manager = Manager(tmp_path / "notify")
+    with manager.sock:
+        yield manager
+
+
+def test_it_is_ready_when_warm_and_tells_its_figures(sim, manager):
+    sim.fault(action="stall_handshake", stage="start")
+    with Warmpool(sim, environment=manager.environment, ready=False, **{"pool.size": 6, "pool.min_idle": 3}) as wp:
+        sim.wait(lambda counters: counters["handshakes"]["now"] >= 1)
+        # A reload before that must not end the start.
+        wp.process.send_signal(signal.SIGHUP)
+        wp.wait_log("reload: done")
+        manager.wait("RELOADING=1")
+        assert manager.count("READY=1") == 0
+        assert manager.status().startswith("STATUS=warming up; ")
+        sim.clear_faults()
+        manager.wait("READY=1")
+        handshakes = sim.counters()["handshakes"]
+        assert handshakes["full"] + handshakes["resumed"] >= 3
+        assert f"STATUS=localhost:{sim.port}: 0 leased, 3 idle of 6 connections; 0 requests wait; 0 clients" == manager.status()
+    assert "ready listen=" in wp.log()
+
+
+def test_a_reload_is_told_from_begin_to_end(sim, manager):
+    with Warmpool(sim, environment=manager.environment) as wp:
+        manager.wait("READY=1")
+        before_us = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        wp.process.send_signal(signal.SIGHUP)
+        manager.wait("READY=1", times=2)
+        last = [message.split("\n") for message in manager.told if "STATUS" not in message][-2:]
+        assert last[0][0] == "RELOADING=1" and last[1] == ["READY=1"]
+        name, value = last[0][1].split("=")
+        assert name == "MONOTONIC_USEC"
+        assert before_us <= int(value) <= time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+
+
+def test_the_end_is_told_with_the_time_that_the_drain_may_take(sim, manager):
+    sim.fault(path="/echo", action="delay", ms=500)
+    with Warmpool(sim, environment=manager.environment, drain_s=90) as wp, wp.connect() as sock:
+        sock.sendall(b"GET /echo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        sim.wait(lambda counters: counters["requests"]["by_path"].get("GET /echo", 0) == 1)
+        wp.terminate()
+        manager.wait("STOPPING=1")
+        assert manager.count("EXTEND_TIMEOUT_USEC=95000000") == 1
+        assert manager.status().startswith("STATUS=stopping; ") and " 1 leased" in manager.status()
+        assert b" 200 " in read_all(sock)
+
+
+def test_the_sign_of_life_comes_from_the_loop(sim, manager):
+    with Warmpool(sim, environment={**manager.environment, "WATCHDOG_USEC": "300000"}) as wp:
+        manager.wait("WATCHDOG=1", times=5)
+        wp.process.send_signal(signal.SIGSTOP)
+        try:
+            time.sleep(0.05)  # what was on its way
+            before = manager.count("WATCHDOG=1")
+            time.sleep(0.5)  # a thread or a child that spoke for a loop that hangs would be heard
+            assert manager.count("WATCHDOG=1") == before
+        finally:
+            wp.process.send_signal(signal.SIGCONT)
+        manager.wait("WATCHDOG=1", times=before + 3)
+
+
+def test_nothing_is_told_where_nobody_asks(sim, manager):
+    with Warmpool(sim) as wp:
+        wp.process.send_signal(signal.SIGHUP)
+        wp.wait_log("reload: done")
+    assert manager.read() == []
