@@ -42,6 +42,13 @@ static bool is_journal(const struct stat *info)
 	return stream != NULL && strcmp(stream, own) == 0;
 }
 
+static bool is_set(const char *variable)
+{
+	const char *value = getenv(variable);
+
+	return value != NULL && value[0] != '\0';
+}
+
 void log_init(struct log *log, int fd)
 {
 	struct stat info;
@@ -50,7 +57,7 @@ void log_init(struct log *log, int fd)
 	if (fstat(fd, &info) == 0) {
 		log->is_socket = S_ISSOCK(info.st_mode);
 		log->is_pipe = S_ISFIFO(info.st_mode);
-		log->is_terminal = isatty(fd) == 1 && getenv("NO_COLOR") == NULL;
+		log->is_terminal = isatty(fd) == 1 && !is_set("NO_COLOR");
 		log->has_priority = is_journal(&info);
 	}
 }

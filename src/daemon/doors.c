@@ -109,25 +109,46 @@ static bool adopt_door(struct doors *doors, struct listener_setup *setup, int fd
 	return false;
 }
 
+/* Those that are for us; one for others, or of a unit that names nothing, is said and left alone. */
+static bool adopt_doors(struct doors *doors, struct listener_setup *setup,
+			const struct service_socket *sockets, int count)
+{
+	for (int i = 0; i < count; i++) {
+		if (strcmp(sockets[i].name, "http") != 0) {
+			log_write(doors->log, LOG_WARNING, "listener",
+				  "descriptor %d from systemd is not used: it is named %s; "
+				  "only FileDescriptorName=http is served",
+				  sockets[i].fd, sockets[i].name);
+		} else if (!adopt_door(doors, setup, sockets[i].fd)) {
+			return false;
+		}
+	}
+	return true;
+}
+
 bool doors_open(struct doors *doors, const struct config *config, struct proxy *proxy,
 		struct event_base *base, struct clock *clock, struct log *log)
 {
 	struct listener_setup setup = {
 		.base = base, .clock = clock, .reuseport = config->listen_reuseport};
-	int fds[INHERITED_MAX];
-	size_t inherited = service_inherited("http", fds, INHERITED_MAX);
-	size_t most = MAX(config->listen.count, inherited);
+	struct service_socket sockets[INHERITED_MAX];
+	int inherited = service_inherited(sockets, INHERITED_MAX);
 
 	*doors = (struct doors){.proxy = proxy, .log = log};
-	doors->items = mem_alloc((most + 1) * sizeof(*doors->items));
-	for (size_t i = 0; i < inherited; i++) {
-		if (!adopt_door(doors, &setup, fds[i])) {
-			return false;
-		}
+	if (inherited < 0 || inherited > INHERITED_MAX) {
+		log_write(log, LOG_ERROR, "listener",
+			  "the sockets from systemd cannot be taken over: %s",
+			  strerror(inherited < 0 ? -inherited : E2BIG));
+		return false;
 	}
-	if (inherited > 0) {
+	doors->items =
+		mem_alloc((config->listen.count + (size_t)inherited) * sizeof(*doors->items));
+	if (!adopt_doors(doors, &setup, sockets, inherited)) {
+		return false;
+	}
+	if (doors->count > 0) {
 		log_write(log, LOG_INFO, "listener",
-			  "%zu sockets from systemd take the place of listen", inherited);
+			  "%zu sockets from systemd take the place of listen", doors->count);
 		return true;
 	}
 	for (size_t i = 0; i < config->listen.count; i++) {
@@ -201,19 +222,29 @@ static bool is_own_address(const struct addr *addr)
 	return found;
 }
 
+/* Bound to no address in particular, and reached by this one's family? */
+static bool is_everywhere(const struct listener *listener, const struct addr *addr)
+{
+	const struct addr *own = &listener->addr;
+	struct addr everywhere = {.len = own->len};
+
+	everywhere.sa.any.sa_family = own->sa.any.sa_family;
+	addr_set_port(&everywhere, addr_port(own));
+	return addr_is_equal(own, &everywhere) &&
+	       (own->sa.any.sa_family == addr->sa.any.sa_family || listener->takes_v4);
+}
+
 bool doors_are_at(const struct doors *doors, const struct addr *addr)
 {
 	for (size_t i = 0; i < doors->count; i++) {
-		const struct addr *own = &doors->items[i].listener.addr;
-		struct addr everywhere = {.len = own->len};
+		const struct listener *listener = &doors->items[i].listener;
 
-		if (addr_is_local(own) || addr_port(own) != addr_port(addr)) {
+		if (addr_is_local(&listener->addr) ||
+		    addr_port(&listener->addr) != addr_port(addr)) {
 			continue;
 		}
-		everywhere.sa.any.sa_family = own->sa.any.sa_family;
-		addr_set_port(&everywhere, addr_port(own));
-		if (addr_is_equal(own, addr) ||
-		    (addr_is_equal(own, &everywhere) && is_own_address(addr))) {
+		if (addr_is_equal(&listener->addr, addr) ||
+		    (is_everywhere(listener, addr) && is_own_address(addr))) {
 			return true;
 		}
 	}

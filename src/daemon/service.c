@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { STATUS_MS = 5000 };
+enum { STATUS_MS = 5000, STOP_MARGIN_MS = 5000 };
 
 #ifdef WARMPOOL_HAS_SYSTEMD
 #include <systemd/sd-daemon.h>
@@ -27,20 +27,20 @@ static uint64_t watchdog_us(void)
 	return sd_watchdog_enabled(0, &interval_us) > 0 ? interval_us : 0;
 }
 
-size_t service_inherited(const char *name, int *fds, size_t max)
+int service_inherited(struct service_socket *sockets, size_t max)
 {
 	char **names = NULL;
 	int count = sd_listen_fds_with_names(0, &names);
-	size_t found = 0;
 
 	for (int i = 0; i < count; i++) {
-		if (strcmp(names[i], name) == 0 && found < max) {
-			fds[found++] = SD_LISTEN_FDS_START + i;
+		if ((size_t)i < max) {
+			sockets[i].fd = SD_LISTEN_FDS_START + i;
+			snprintf(sockets[i].name, sizeof(sockets[i].name), "%s", names[i]);
 		}
 		free(names[i]);
 	}
 	free(names);
-	return found;
+	return count;
 }
 #else
 static void notify(const char *text)
@@ -53,10 +53,9 @@ static uint64_t watchdog_us(void)
 	return 0;
 }
 
-size_t service_inherited(const char *name, int *fds, size_t max)
+int service_inherited(struct service_socket *sockets, size_t max)
 {
-	(void)name;
-	(void)fds;
+	(void)sockets;
 	(void)max;
 	return 0;
 }
@@ -113,10 +112,18 @@ void service_fini(struct service *service)
 	timer_fini(&service->status);
 }
 
+void service_serving(struct service *service)
+{
+	service->is_serving = true;
+	service_ready(service);
+}
+
 void service_ready(struct service *service)
 {
 	tell_status(service);
-	notify("READY=1");
+	if (service->is_serving) {
+		notify("READY=1");
+	}
 }
 
 void service_reloading(void)
@@ -130,7 +137,12 @@ void service_reloading(void)
 	notify(text);
 }
 
-void service_stopping(void)
+void service_stopping(struct service *service, uint64_t at_most_ms)
 {
-	notify("STOPPING=1");
+	char text[64];
+
+	snprintf(text, sizeof(text), "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRIu64,
+		 (at_most_ms + STOP_MARGIN_MS) * 1000);
+	notify(text);
+	tell_status(service);
 }

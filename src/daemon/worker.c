@@ -71,8 +71,11 @@ static void write_status(void *owner, char out[SERVICE_STATUS_BYTES])
 	const struct pool *pool = &worker->pool;
 
 	snprintf(out, SERVICE_STATUS_BYTES,
-		 "%s: %zu leased, %zu idle of %" PRIu64
+		 "%s%s: %zu leased, %zu idle of %" PRIu64
 		 " connections; %zu requests wait; %zu clients%s",
+		 worker->is_stopping   ? "stopping; "
+		 : !worker->is_serving ? "warming up; "
+				       : "",
 		 worker->url.authority, pool->conns[CONN_LEASED].count,
 		 pool->conns[CONN_IDLE].count, pool->settings.size, pool_waiting_count(pool),
 		 proxy_client_count(&worker->proxy),
@@ -99,7 +102,7 @@ static void begin_serving(struct worker *worker)
 		  doors_write(&worker->doors, all, sizeof(all)),
 		  worker->url.is_tls ? "https" : "http", worker->url.authority,
 		  worker->config->pool_size, worker->pool.conns[CONN_IDLE].count);
-	service_ready(&worker->service);
+	service_serving(&worker->service);
 }
 
 static void on_warm_timer(void *owner)
@@ -161,7 +164,7 @@ static void on_stop_signal(evutil_socket_t number, short what, void *arg)
 	worker->is_stopping = true;
 	log_write(worker->log, LOG_INFO, "stop", "signal %d: finishing %zu requests", (int)number,
 		  worker->proxy.exchanges.count);
-	service_stopping();
+	service_stopping(&worker->service, worker->config->shutdown_drain_timeout_ms);
 	doors_close(&worker->doors);
 	worker->pool.is_draining = true;
 	proxy_drain(&worker->proxy);

@@ -101,19 +101,35 @@ bool listener_open(struct listener *listener, const struct listener_setup *setup
 	return true;
 }
 
+/* False with errno set when the descriptor is no socket. */
+static bool read_flag(int fd, int level, int name, int *ret_value)
+{
+	socklen_t len = sizeof(*ret_value);
+
+	return getsockopt(fd, level, name, ret_value, &len) == 0;
+}
+
+static bool is_known_family(const struct addr *addr)
+{
+	sa_family_t family = addr->sa.any.sa_family;
+
+	return family == AF_INET || family == AF_INET6 || family == AF_UNIX;
+}
+
 bool listener_adopt(struct listener *listener, const struct listener_setup *setup, int fd)
 {
 	struct addr addr = {.len = sizeof(addr.sa)};
+	const int on = 1;
 	int listens = 0;
 	int type = 0;
-	socklen_t len = sizeof(int);
+	int only_v6 = 1;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) != 0 ||
-	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) != 0 ||
+	if (!read_flag(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens) ||
+	    !read_flag(fd, SOL_SOCKET, SO_TYPE, &type) ||
 	    getsockname(fd, &addr.sa.any, &addr.len) != 0) {
 		return false;
 	}
-	if (listens == 0 || type != SOCK_STREAM) {
+	if (listens == 0 || type != SOCK_STREAM || !is_known_family(&addr)) {
 		errno = EINVAL;
 		return false;
 	}
@@ -121,9 +137,15 @@ bool listener_adopt(struct listener *listener, const struct listener_setup *setu
 	    fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
 		return false;
 	}
+	if (!addr_is_local(&addr)) {
+		/* Whoever made it may not have thought of it. */
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	}
 	set_up(listener, setup, fd);
 	listener->addr = addr;
 	listener->is_adopted = true;
+	listener->takes_v4 = addr.sa.any.sa_family == AF_INET6 &&
+			     read_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_v6) && only_v6 == 0;
 	return true;
 }
 

@@ -36,6 +36,7 @@ struct listener {
 	struct timer retry;
 	bool is_paused;
 	bool is_adopted;
+	bool takes_v4; /* an IPv6 socket that IPv4 clients reach too */
 };
 
 struct listener_setup {
@@ -49,7 +50,7 @@ struct listener_setup {
 /* Binds and listens; accepts once listener_start() was called. False with errno set, nothing left open. */
 MUST_USE bool listener_open(struct listener *listener, const struct listener_setup *setup,
 			    const struct addr *addr);
-/* Takes over a socket that listens already; false with errno set, the descriptor untouched, when it is none. */
+/* Takes over a stream socket (IPv4, IPv6, unix) that listens already; false with errno set, still the caller's, when it is none. */
 MUST_USE bool listener_adopt(struct listener *listener, const struct listener_setup *setup, int fd);
 void listener_start(struct listener *listener);
 

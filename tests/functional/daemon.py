@@ -24,7 +24,7 @@ _ALARM = re.compile(r"ERROR: \w+Sanitizer|runtime error:|Assertion .* failed|Lea
 
 class Warmpool:
     def __init__(self, sim=None, secrets=(), wrapper=(), environment=None, listen="127.0.0.1:0", ready=True,
-                 upstream="https://localhost:{port}", drain_s=2, arguments=(), **options):
+                 upstream="https://localhost:{port}", drain_s=2, arguments=(), pass_fds=(), **options):
         self._log = tempfile.NamedTemporaryFile("w+", prefix="warmpool-log-", errors="replace")
         self.secrets = list(secrets)
         self._is_told = self._is_stopped = False
@@ -37,7 +37,7 @@ class Warmpool:
         for key, value in settings.items():
             arguments += ["--set", f"{key}={value}"]
         self.process = subprocess.Popen(arguments, stderr=self._log, stdout=self._log, stdin=subprocess.DEVNULL,
-                                        env={**os.environ, **(environment or {})})
+                                        pass_fds=pass_fds, env={**os.environ, **(environment or {})})
         if ready:
             match = self.wait_log(r"ready listen=(.*) upstream=", timeout=60)
             self.addresses = match.group(1).strip('"').split()

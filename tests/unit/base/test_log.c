@@ -364,10 +364,73 @@ START_TEST(test_the_journal_is_known_by_its_device_and_inode)
 }
 END_TEST
 
+/* One warning, as a terminal shows it. */
+static const char *on_terminal(int fds[2])
+{
+	struct log log;
+
+	log_init(&log, fds[1]);
+	log_write(&log, LOG_WARNING, "pool", "hello");
+	log_fini(&log);
+	take(fds[0]);
+	return strchr(received, 'Z');
+}
+
+START_TEST(test_a_terminal_shows_levels_in_colour_unless_told_not_to)
+{
+	int fds[2];
+
+	unsetenv("JOURNAL_STREAM");
+	fds[0] = posix_openpt(O_RDWR | O_NOCTTY);
+	ck_assert_int_ge(fds[0], 0);
+	ck_assert_int_eq(grantpt(fds[0]), 0);
+	ck_assert_int_eq(unlockpt(fds[0]), 0);
+	fds[1] = open(ptsname(fds[0]), O_RDWR | O_NOCTTY);
+	ck_assert_int_ge(fds[1], 0);
+	unsetenv("NO_COLOR");
+	ck_assert_str_eq(on_terminal(fds), "Z \033[33mwarning\033[0m pool: hello\r\n");
+	/* Only a value counts (no-color.org). */
+	setenv("NO_COLOR", "", 1);
+	ck_assert_str_eq(on_terminal(fds), "Z \033[33mwarning\033[0m pool: hello\r\n");
+	setenv("NO_COLOR", "1", 1);
+	ck_assert_str_eq(on_terminal(fds), "Z warning pool: hello\r\n");
+	unsetenv("NO_COLOR");
+	close_both(fds);
+}
+END_TEST
+
+START_TEST(test_the_journal_gets_each_level_as_a_priority)
+{
+	static const struct {
+		enum log_level level;
+		enum log_format format;
+		const char *start;
+	} cases[] = {
+		{LOG_ERROR, LOG_FORMAT_TEXT, "<3>pool"},
+		{LOG_WARNING, LOG_FORMAT_TEXT, "<4>pool"},
+		{LOG_INFO, LOG_FORMAT_TEXT, "<6>pool"},
+		{LOG_DEBUG, LOG_FORMAT_TEXT, "<7>pool"},
+		/* The journal takes it off: what it keeps is the object alone. */
+		{LOG_ERROR, LOG_FORMAT_JSON, "<3>{\"time"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct log log = {.has_priority = true, .format = cases[i].format};
+		struct log_line line;
+
+		log_begin(&log, &line, cases[i].level, "pool");
+		ck_assert_uint_ge(line.len, strlen(cases[i].start));
+		ck_assert_mem_eq(line.text, cases[i].start, strlen(cases[i].start));
+	}
+}
+END_TEST
+
 SUITE_MAIN("base/log", test_text_lines_have_time_level_object_and_message,
 	   test_the_journal_gets_a_priority_instead, test_json_lines_are_objects,
 	   test_values_are_escaped, test_numbers, test_a_message_stays_one_line,
 	   test_lines_are_bounded_and_still_end_well,
 	   test_a_full_pipe_does_not_block_and_drops_are_counted, test_a_full_socket_does_not_block,
 	   test_a_reader_that_has_gone_is_no_end, test_a_file_gets_everything,
-	   test_the_journal_is_known_by_its_device_and_inode)
+	   test_the_journal_is_known_by_its_device_and_inode,
+	   test_a_terminal_shows_levels_in_colour_unless_told_not_to,
+	   test_the_journal_gets_each_level_as_a_priority)
