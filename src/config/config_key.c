@@ -4,6 +4,7 @@
 #include "base/addr.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "config/config_tokens.h"
 #include "config/config_value.h"
 #include "config/url.h"
 
@@ -160,6 +161,7 @@ static void check_use(const struct config *config, const char *where,
 		      struct config_problems *problems)
 {
 	const char *address = find_reached_by_others(&config->listen);
+	char *tokens = config_tokens_path(config);
 	struct upstream_url url;
 	const char *fault;
 
@@ -177,13 +179,14 @@ static void check_use(const struct config *config, const char *where,
 			"needs upstream.tls_verify: whoever answers in the upstream's place would get the key; "
 			"trust a private authority with upstream.ca_file instead");
 	}
-	if (address != NULL) {
+	if (address != NULL && tokens == NULL) {
 		config_problem(
 			problems, where,
 			"needs access.tokens while listen has %s: other machines would spend your balance "
-			"without a key; listen on loopback or unix: only",
+			"without a key; give out tokens, or listen on loopback or unix: only",
 			address);
 	}
+	free(tokens);
 }
 
 void config_key_check(const struct config *config, struct config_problems *problems)

@@ -157,6 +157,24 @@ START_TEST(test_where_a_key_is_allowed)
 }
 END_TEST
 
+START_TEST(test_tokens_let_other_machines_use_it)
+{
+	struct config_problems problems = {0};
+	struct config config;
+	char name[32];
+
+	write_file(name, SECRET);
+	config_init(&config);
+	config_set(&config, &problems, "F:1", "upstream.api_key_file", name);
+	config_set(&config, &problems, "F:2", "listen", "0.0.0.0:1");
+	config_set(&config, &problems, "F:3", "access.tokens", "/checked/elsewhere");
+	config_key_check(&config, &problems);
+	expect_no_problem(&problems);
+	config_fini(&config);
+	unlink(name);
+}
+END_TEST
+
 START_TEST(test_the_file_itself)
 {
 	struct config_problems problems;
@@ -214,4 +232,5 @@ END_TEST
 
 SUITE_MAIN("config/config_key", test_the_first_line_is_the_key,
 	   test_what_is_no_key_is_told_without_showing_it, test_where_a_key_is_allowed,
-	   test_the_file_itself, test_the_credential_comes_second)
+	   test_tokens_let_other_machines_use_it, test_the_file_itself,
+	   test_the_credential_comes_second)
