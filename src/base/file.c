@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* Reads until the end or `bytes`; false with errno. */
@@ -49,6 +50,7 @@ bool file_read(const char *path, size_t max_bytes, char **ret_data, size_t *ret_
 	}
 	close(fd);
 	if (failure != 0) {
+		explicit_bzero(data, len); /* it may hold a secret */
 		free(data);
 		errno = failure;
 		return false;

@@ -177,7 +177,8 @@ void config_swap(struct config *a, struct config *b, const struct option *option
 
 /*
  * What one option alone cannot show: addresses and networks that do not parse, a listen address other than
- * loopback with an access.allow of loopback only or without tokens, the file of tokens, an unreadable CA file, min_idle
- * above size, the URL's form, pending options in use. No network is touched.
+ * loopback with an access.allow of loopback only or without tokens, the files of tokens and of the key, a key that is not safe
+ * with the other options, an unreadable CA file, min_idle above size, the URL's form, pending options in use. No network is
+ * touched.
  */
 void config_check(const struct config *config, struct config_problems *problems);

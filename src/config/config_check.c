@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "config/config.h"
+#include "config/config_key.h"
 #include "config/config_tokens.h"
 #include "config/url.h"
 
@@ -432,6 +433,7 @@ void config_check(const struct config *config, struct config_problems *problems)
 	check_listen(&check);
 	check_url(&check);
 	check_tls(&check);
+	config_key_check(config, problems);
 	check_pool(&check);
 	check_limits(&check);
 	check_networks(&check, OPTION_ID_access_allow, &config->access_allow);

@@ -3,10 +3,13 @@
 
 #include "base/log.h"
 #include "config/config.h"
+#include "config/config_key.h"
 #include "daemon/cli.h"
 #include "proxy/tokens.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 static void log_problems(struct log *log, const struct config_problems *problems)
 {
@@ -36,6 +39,28 @@ void reload_keep_fixed(struct config *running, struct config *next, struct log *
 			  config_where(next->origins[i], option->key, where));
 		config_swap(next, running, option);
 	}
+}
+
+bool reload_read_key(const struct config *config, struct api_key *ret_key, struct log *log)
+{
+	const enum option_id id = OPTION_ID_upstream_api_key_file;
+	struct config_problems problems = {0};
+	char where[CONFIG_WHERE_BYTES];
+	char *path = config_key_path(config);
+	bool is_good = true;
+
+	*ret_key = (struct api_key){0};
+	if (path != NULL) {
+		if (prctl(PR_SET_DUMPABLE, 0) != 0) {
+			abort(); /* the kernel knows this call, or nothing here holds */
+		}
+		config_where(config->origins[id], config_options[id].key, where);
+		is_good = config_key_read(path, where, &problems, ret_key);
+		log_problems(log, &problems);
+		config_problems_fini(&problems);
+	}
+	free(path);
+	return is_good;
 }
 
 bool reload_read(const struct cli *cli, struct config *ret_next, struct log *log)

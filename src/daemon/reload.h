@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+struct api_key;
 struct cli;
 struct config;
 struct log;
@@ -24,6 +25,13 @@ MUST_USE bool reload_read(const struct cli *cli, struct config *ret_next, struct
  */
 MUST_USE bool reload_read_tokens(const struct config *config, struct tokens **ret_tokens,
 				 struct log *log);
+
+/*
+ * The key that this configuration names (wipe it), or none with len 0. False, with the reason logged, when it cannot be read. From the first
+ * key on the process leaves no core, and other processes of the same user cannot look into its memory.
+ */
+MUST_USE bool reload_read_key(const struct config *config, struct api_key *ret_key,
+			      struct log *log);
 
 /*
  * Options that cannot change in a running daemon keep their running value in `next` (`running`, which is about to be freed, gets

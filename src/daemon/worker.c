@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/config.h"
+#include "config/config_key.h"
 #include "config/url.h"
 #include "daemon/doors.h"
 #include "daemon/limits.h"
@@ -238,6 +239,19 @@ static bool renew_tls(struct worker *worker, const struct config *next, struct s
 	return !worker->url.is_tls || is_same || new_tls(worker, next, ret_tls);
 }
 
+/* From the file of the running configuration. An upstream in clear text was checked before, yet it may be the one of before a reload. */
+static void use_key(struct worker *worker, struct api_key *key)
+{
+	if (key->len > 0 && !worker->url.is_tls) {
+		log_write(
+			worker->log, LOG_WARNING, "reload",
+			"upstream.api_key_file: has no effect until a restart: the present upstream is http://");
+		explicit_bzero(key, sizeof(*key));
+	}
+	proxy_set_key(&worker->proxy, key);
+	explicit_bzero(key, sizeof(*key));
+}
+
 /* From the checked configuration that has just taken the running one's place. */
 static void apply_config(struct worker *worker, struct tls_client *tls)
 {
@@ -264,6 +278,7 @@ static void reload(struct worker *worker)
 	struct config old;
 	struct tls_client *tls;
 	struct tokens *tokens = NULL;
+	struct api_key key;
 	struct span ca_text;
 
 	if (!reload_read(worker->cli, &next, worker->log)) {
@@ -271,9 +286,11 @@ static void reload(struct worker *worker)
 	}
 	ca_text = read_ca(&next);
 	if (!limits_raise(&next, worker->log) || !reload_read_tokens(&next, &tokens, worker->log) ||
+	    !reload_read_key(&next, &key, worker->log) ||
 	    !renew_tls(worker, &next, ca_text, &tls)) {
 		log_write(worker->log, LOG_ERROR, "reload", "refused: the running one stays");
 		tokens_free(tokens);
+		explicit_bzero(&key, sizeof(key));
 		free((char *)(uintptr_t)ca_text.data);
 		config_fini(&next);
 		return;
@@ -286,6 +303,7 @@ static void reload(struct worker *worker)
 	worker->ca_text = ca_text;
 	tokens_free(worker->proxy.guard.tokens);
 	worker->proxy.guard.tokens = tokens;
+	use_key(worker, &key);
 	apply_config(worker, tls);
 }
 
@@ -352,6 +370,7 @@ static struct event_base *new_loop(void)
 struct worker *worker_new(const struct cli *cli, struct config *config, struct log *log)
 {
 	struct worker *worker = mem_alloc(sizeof(*worker));
+	struct api_key key;
 	const char *fault;
 
 	worker->cli = cli;
@@ -370,12 +389,15 @@ struct worker *worker_new(const struct cli *cli, struct config *config, struct l
 	watch_signals(worker);
 	if (!limits_raise(config, log) ||
 	    !reload_read_tokens(config, &worker->proxy.guard.tokens, log) ||
+	    !reload_read_key(config, &key, log) ||
 	    (worker->url.is_tls && !new_tls(worker, config, &worker->tls)) ||
 	    !doors_open(&worker->doors, config, &worker->proxy, worker->base, &worker->clock,
 			log)) {
+		explicit_bzero(&key, sizeof(key));
 		worker_free(worker);
 		return NULL;
 	}
+	use_key(worker, &key);
 	worker->pool.tls = worker->tls;
 	worker->resolver =
 		resolver_new(&(struct resolver_setup){.base = worker->base,

@@ -54,7 +54,11 @@ static char *put_forwarded(char *out, const struct http_head *head, uint32_t dro
 
 size_t http_request_out_bytes(const struct http_request_out *request)
 {
-	return request->head->head_bytes + request->host.len + OWN_BYTES;
+	const struct http_head *head = request->head;
+	size_t origin_bytes = request->target->origin.len;
+	size_t longer = origin_bytes > head->target.len ? origin_bytes - head->target.len : 0;
+
+	return head->head_bytes + longer + request->host.len + OWN_BYTES;
 }
 
 size_t http_write_request(const struct http_request_out *request, char *out)

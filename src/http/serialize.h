@@ -17,7 +17,7 @@
 
 struct http_request_out {
 	const struct http_head *head;
-	const struct http_target *target;
+	const struct http_target *target; /* the head's own, or another to send instead */
 	struct span host; /* of the upstream, with a port that is not the default one */
 	bool has_body;    /* then Content-Length is written, also when it is 0 */
 	uint64_t body_bytes;

@@ -147,6 +147,27 @@ bool access_allows_host(const struct access *access, struct span authority)
 	return false;
 }
 
+bool access_allows_origin(const struct access *access, struct span origin)
+{
+	static const struct span schemes[] = {{"http://", 7}, {"https://", 8}};
+	struct span name;
+	struct span port;
+	struct addr literal;
+
+	for (size_t i = 0; i < ARRAY_SIZE(schemes); i++) {
+		struct span rest = {origin.data + schemes[i].len, origin.len - schemes[i].len};
+
+		if (!span_starts_with(origin, schemes[i])) {
+			continue;
+		}
+		if (http_split_authority(rest, &name, &port) && addr_parse_ip(name, 0, &literal)) {
+			return addr_is_loopback(&literal) || access_allows_peer(access, &literal);
+		}
+		return access_allows_host(access, rest);
+	}
+	return false; /* "null", an extension, a file */
+}
+
 static char label_byte(char byte)
 {
 	char lower = (char)(byte | 0x20);

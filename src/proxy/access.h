@@ -31,6 +31,12 @@ bool access_allows_peer(const struct access *access, const struct addr *peer);
 bool access_allows_host(const struct access *access, struct span authority);
 
 /*
+ * May a web page of this origin (the value of an Origin field) have the pool's key used for it? One under http:// or https:// whose
+ * host access_allows_host() accepts, an address only when it is loopback or in access.allow: a page can be served from any address.
+ */
+bool access_allows_origin(const struct access *access, struct span origin);
+
+/*
  * The label in Basic credentials with an empty password ("Basic " base64 of "NAME:"): fills `out` (at most 63 bytes and a NUL, of
  * [A-Za-z0-9._-], others become '_') and returns true; false for any other value (then it belongs to the upstream).
  */

@@ -123,5 +123,8 @@ enum err exchange_admit(struct exchange *exchange)
 	if (err == ERR_NONE) {
 		err = check_limits(exchange);
 	}
+	if (err == ERR_NONE) {
+		err = exchange_check_origin(exchange);
+	}
 	return err;
 }

@@ -72,6 +72,7 @@ void exchange_finish(struct exchange *exchange)
 	tenant_release(exchange->tenant);
 	list_remove(&exchange->node);
 	buffer_fini(&proxy->buffers, &exchange->in);
+	buffer_fini(&proxy->buffers, &exchange->injected);
 	buffer_fini(&proxy->buffers, &exchange->out);
 	buffer_fini(&proxy->buffers, &exchange->transfer.response);
 	mem_cache_give(&proxy->exchange_cache, exchange);
@@ -99,6 +100,9 @@ static struct span method_of(const struct exchange *exchange)
 
 static struct span body_of(const struct exchange *exchange)
 {
+	if (exchange->new_body.data != NULL) {
+		return exchange->new_body;
+	}
 	return (struct span){exchange->in.data + exchange->body_at, exchange->body_bytes};
 }
 
@@ -353,6 +357,7 @@ void exchange_start(struct exchange *exchange)
 	struct proxy *proxy = exchange->proxy;
 	const struct config *config = proxy->config;
 	struct profile_request profile;
+	enum err err = ERR_NONE;
 
 	take_spans(exchange);
 	profile = profile_of(exchange);
@@ -361,6 +366,13 @@ void exchange_start(struct exchange *exchange)
 	exchange->deadline_ms = proxy->clock->now_ms + config->queue_timeout_ms +
 				config->timeouts_connect_ms + response_timeout_ms(exchange);
 	retry_budget_count_request(&proxy->budget, proxy->clock->now_ms);
+	if (proxy->api_key.len > 0) {
+		err = exchange_inject(exchange, &profile);
+	}
+	if (err != ERR_NONE) {
+		exchange_reply_error(exchange, err, ERR_NONE, NULL);
+		return;
+	}
 	acquire(exchange, 0);
 }
 

@@ -36,22 +36,25 @@ struct exchange {
 	struct buffer in; /* owned: head and body, from data[0] */
 	struct http_parser parser;
 	struct http_chunked chunked;
-	struct http_target target; /* spans into `in`, set when it no longer moves */
+	struct http_target
+		target; /* spans into `in`, set when it no longer moves; or into `injected` */
 	enum http_framing framing;
 	size_t body_at;
-	uint64_t body_bytes;            /* here so far */
-	char name[CLIENT_NAME_BYTES];   /* the client's, when it gives none */
+	uint64_t body_bytes;          /* here so far */
+	char name[CLIENT_NAME_BYTES]; /* the client's, when it gives none */
 	char given_name
 		[ACCESS_LABEL_BYTES]; /* a label or a token's name; valid unless named_by an address */
 	enum tenant_kind named_by;
 	bool drops_authorization; /* it was a label or a token for us */
-	bool is_request_whole; /* head and body were read */
+	bool is_request_whole;    /* head and body were read */
 	bool is_head_whole;
 
 	/* On its way */
 	struct tenant *tenant; /* one reference, from exchange_start() on */
 	struct waiter waiter;
 	struct transfer transfer;
+	struct buffer injected; /* owned: a target and a body with our key in it */
+	struct span new_body;   /* borrowed from it: sent in place of the body; data NULL: none */
 	struct buffer
 		out; /* owned: the head for the next hop, with a small body behind it; then our reply's head */
 	bool is_queued;
@@ -93,6 +96,18 @@ unsigned exchange_guess_wait_s(const struct exchange *exchange);
 
 /* Whom it is counted for: the given name, else the client's own. */
 struct span exchange_client_name(const struct exchange *exchange);
+
+/* May the pool's key be put into it, as far as it hangs on who sends it? */
+bool exchange_may_inject(const struct exchange *exchange);
+
+/* Part of admission, where the pool has a key: ERR_FOREIGN_ORIGIN when a web page of another site sends it. */
+MUST_USE enum err exchange_check_origin(const struct exchange *exchange);
+
+/*
+ * The request is whole, `profile` is what it is, and the pool has a key: puts that into it, if it is one to get it. Once, so that a repeat
+ * sends the same bytes. ERR_NONE, or what to answer.
+ */
+MUST_USE enum err exchange_inject(struct exchange *exchange, const struct profile_request *profile);
 
 /* The request is whole: classify it, take a slot or queue. Answers come through client_reply(). */
 void exchange_start(struct exchange *exchange);

@@ -79,23 +79,26 @@ bool param_is(const struct param *param, struct span value)
 	return param->is_found && !param->is_unclear && text_is(&param->value, value);
 }
 
-void param_add(struct param *param, enum param_match match, const struct param_text *value,
-	       struct span raw)
+void param_add(struct param *param, const struct param_value *value)
 {
-	if (match == PARAM_IS_OTHER) {
+	const struct param_text *text = &value->text;
+
+	if (value->match == PARAM_IS_OTHER) {
 		return;
 	}
-	if (match == PARAM_IS_UNSURE || value->is_cut) {
+	if (param->on_value != NULL) {
+		param->on_value(param, value);
+	}
+	if (value->match == PARAM_IS_UNSURE || text->is_cut) {
 		param->is_unclear = true;
 	}
 	if (param->is_found) {
-		param->is_unclear |=
-			!text_is(&param->value, (struct span){value->bytes, value->len});
+		param->is_unclear |= !text_is(&param->value, (struct span){text->bytes, text->len});
 		return;
 	}
 	param->is_found = true;
-	param->value = *value;
-	param->raw = raw;
+	param->value = *text;
+	param->raw = value->raw;
 }
 
 static struct param_text decode_form_text(struct span raw)
@@ -137,18 +140,21 @@ static void read_form_field(struct param *param, struct span field)
 {
 	const char *equals = memchr(field.data, '=', field.len);
 	size_t name_len = equals != NULL ? (size_t)(equals - field.data) : field.len;
-	enum param_match match = match_form_name(param, (struct span){field.data, name_len});
-	struct span raw = {0};
-	struct param_text value;
+	struct param_value value = {
+		.match = match_form_name(param, (struct span){field.data, name_len}),
+		.spelling = PARAM_SPELLED_FORM_BARE,
+		.raw = {field.data + field.len, 0},
+	};
 
-	if (match == PARAM_IS_OTHER) {
+	if (value.match == PARAM_IS_OTHER) {
 		return;
 	}
 	if (equals != NULL) {
-		raw = (struct span){equals + 1, field.len - name_len - 1};
+		value.spelling = PARAM_SPELLED_FORM;
+		value.raw = (struct span){equals + 1, field.len - name_len - 1};
 	}
-	value = decode_form_text(raw);
-	param_add(param, match, &value, raw);
+	value.text = decode_form_text(value.raw);
+	param_add(param, &value);
 }
 
 void params_read_form(struct param *param, struct span form)
@@ -159,7 +165,7 @@ void params_read_form(struct param *param, struct span form)
 		size_t taken = end != NULL ? len + 1 : len;
 
 		if (fields == PARAM_FIELDS_MAX) {
-			param->is_unclear = true;
+			param_set_unread(param);
 			return;
 		}
 		if (len > 0 && may_be_ours(param, form.data[0])) {
@@ -170,30 +176,57 @@ void params_read_form(struct param *param, struct span form)
 	}
 }
 
-void params_read_body(struct param *param, struct span content_type, struct span body)
-{
-	const char *semicolon;
-	struct span type = content_type;
-	struct span type_params = {0};
+enum body_type { BODY_FORM, BODY_MULTIPART, BODY_JSON, BODY_OTHER };
 
-	if (body.len == 0) {
-		return;
-	}
-	semicolon = type.len > 0 ? memchr(type.data, ';', type.len) : NULL;
+/* The media type of a Content-Type, and what follows it. */
+static enum body_type read_type(struct span content_type, struct span *ret_params)
+{
+	struct span type = content_type;
+	const char *semicolon = type.len > 0 ? memchr(type.data, ';', type.len) : NULL;
+
+	*ret_params = (struct span){0};
 	if (semicolon != NULL) {
 		type.len = (size_t)(semicolon - type.data);
-		type_params = (struct span){semicolon, content_type.len - type.len};
+		*ret_params = (struct span){semicolon, content_type.len - type.len};
 	}
 	while (type.len > 0 && is_blank(type.data[type.len - 1])) {
 		type.len--;
 	}
 	if (span_is_nocase(type, SPAN("application/x-www-form-urlencoded"))) {
+		return BODY_FORM;
+	}
+	if (span_is_nocase(type, SPAN("multipart/form-data"))) {
+		return BODY_MULTIPART;
+	}
+	return span_is_nocase(type, SPAN("application/json")) ? BODY_JSON : BODY_OTHER;
+}
+
+bool params_can_read_type(struct span content_type)
+{
+	struct span type_params;
+
+	return read_type(content_type, &type_params) != BODY_OTHER;
+}
+
+void params_read_body(struct param *param, struct span content_type, struct span body)
+{
+	struct span type_params;
+
+	if (body.len == 0) {
+		return;
+	}
+	switch (read_type(content_type, &type_params)) {
+	case BODY_FORM:
 		params_read_form(param, body);
-	} else if (span_is_nocase(type, SPAN("multipart/form-data"))) {
+		break;
+	case BODY_MULTIPART:
 		params_read_multipart(param, type_params, body);
-	} else if (span_is_nocase(type, SPAN("application/json"))) {
+		break;
+	case BODY_JSON:
 		params_read_json(param, body);
-	} else {
-		param->is_unclear = true;
+		break;
+	case BODY_OTHER:
+		param_set_unread(param);
+		break;
 	}
 }

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 enum {
-	PARAM_TEXT_BYTES = 24,   /* longer names and values are cut */
+	PARAM_TEXT_BYTES = 32,   /* longer names and values are cut */
 	PARAM_FIELDS_MAX = 4096, /* more of them in one input: unclear */
 	PARAM_JSON_DEPTH_MAX = 32,
 };
@@ -26,13 +26,35 @@ struct param_text {
 	char bytes[PARAM_TEXT_BYTES];
 };
 
+enum param_match { PARAM_IS_OTHER, PARAM_IS_OURS, PARAM_IS_UNSURE };
+
+/* How a value stands in its input. */
+enum param_spelling {
+	PARAM_SPELLED_FORM,      /* percent-encoded, after its "=" */
+	PARAM_SPELLED_FORM_BARE, /* a name without "=": nothing, at its end */
+	PARAM_SPELLED_PART,      /* byte for byte, in a part of its own */
+	PARAM_SPELLED_JSON,      /* between the quotes of a JSON string */
+	PARAM_SPELLED_JSON_BARE, /* a JSON literal or number; a container is all empty */
+};
+
+/* One value under our name, or under one that some servers take for it. */
+struct param_value {
+	enum param_match match;
+	enum param_spelling spelling;
+	struct param_text text; /* decoded; a JSON literal or number as it stands */
+	struct span raw; /* borrowed from the input: the same as it stands there, without quotes */
+};
+
 /* What is known of one parameter; the inputs that may hold it are read into it one after the other. */
 struct param {
 	struct span name; /* borrowed; lower case letters */
 	bool is_found;
 	bool is_unclear;
-	struct param_text value; /* the first one, decoded; a JSON literal or number as it stands */
-	struct span raw; /* borrowed from the input: the same as it stands there, without quotes */
+	bool is_unread; /* an input did not parse whole: there may be more values than were seen */
+	struct param_text value; /* the first one, as in struct param_value */
+	struct span raw;         /* of the first one */
+	/* Told of each value in the order of the input, also of an input that then proves not to parse; or NULL. */
+	void (*on_value)(struct param *param, const struct param_value *value);
 };
 
 #define PARAM(literal) ((struct param){.name = SPAN(literal)})
@@ -48,6 +70,9 @@ void params_read_json(struct param *param, struct span json);
  * body is nothing but delimiters, well-formed parts and the final delimiter.
  */
 void params_read_multipart(struct param *param, struct span type_params, struct span body);
+
+/* Is this the value of a Content-Type whose bodies are read: one of the three? */
+bool params_can_read_type(struct span content_type);
 
 /* A body of one of the three types; unclear when it is of another and not empty. */
 void params_read_body(struct param *param, struct span content_type, struct span body);
@@ -72,10 +97,14 @@ static inline void param_text_push(struct param_text *text, char byte)
 
 struct param_text param_text_of(struct span plain);
 
-enum param_match { PARAM_IS_OTHER, PARAM_IS_OURS, PARAM_IS_UNSURE };
-
 enum param_match param_match_name(const struct param *param, const struct param_text *name);
 
-/* Adds a value whose name matched so; a name that is another's adds nothing. */
-void param_add(struct param *param, enum param_match match, const struct param_text *value,
-	       struct span raw);
+/* Adds a value; one whose name is another's adds nothing. */
+void param_add(struct param *param, const struct param_value *value);
+
+/* The input does not parse whole. */
+static inline void param_set_unread(struct param *param)
+{
+	param->is_unread = true;
+	param->is_unclear = true;
+}

@@ -10,8 +10,7 @@ struct reader {
 };
 
 struct value {
-	struct param_text text;
-	struct span raw;
+	struct param_value of;
 	bool is_container;
 };
 
@@ -187,8 +186,10 @@ static bool read_value(struct reader *reader, unsigned depth, struct value *ret_
 	}
 	first = *reader->at;
 	if (first == '"') {
-		return read_string(reader, &ret_value->text, &ret_value->raw);
+		ret_value->of.spelling = PARAM_SPELLED_JSON;
+		return read_string(reader, &ret_value->of.text, &ret_value->of.raw);
 	}
+	ret_value->of.spelling = PARAM_SPELLED_JSON_BARE;
 	if (first == '{' || first == '[') {
 		ret_value->is_container = true;
 		if (depth == PARAM_JSON_DEPTH_MAX) {
@@ -197,24 +198,22 @@ static bool read_value(struct reader *reader, unsigned depth, struct value *ret_
 		return first == '{' ? read_object(reader, NULL, depth + 1)
 				    : read_array(reader, depth + 1);
 	}
-	ret_value->raw.data = reader->at;
+	ret_value->of.raw.data = reader->at;
 	if (!read_word(reader)) {
 		return false;
 	}
-	ret_value->raw.len = (size_t)(reader->at - ret_value->raw.data);
-	ret_value->text = param_text_of(ret_value->raw);
+	ret_value->of.raw.len = (size_t)(reader->at - ret_value->of.raw.data);
+	ret_value->of.text = param_text_of(ret_value->of.raw);
 	return true;
 }
 
-static void judge_member(struct param *param, const struct param_text *name,
-			 const struct value *value)
+static void judge_member(struct param *param, const struct param_text *name, struct value *value)
 {
-	enum param_match match = param_match_name(param, name);
-
-	if (match == PARAM_IS_OURS && value->is_container) {
-		match = PARAM_IS_UNSURE;
+	value->of.match = param_match_name(param, name);
+	if (value->of.match == PARAM_IS_OURS && value->is_container) {
+		value->of.match = PARAM_IS_UNSURE;
 	}
-	param_add(param, match, &value->text, value->raw);
+	param_add(param, &value->of);
 }
 
 /* `param` is NULL for the objects inside, whose members are only checked. */
@@ -247,9 +246,11 @@ void params_read_json(struct param *param, struct span json)
 	struct reader reader = {json.data, json.data + json.len};
 
 	if (!read_object(&reader, param, 1)) {
-		param->is_unclear = true;
+		param_set_unread(param);
 		return;
 	}
 	skip_space(&reader);
-	param->is_unclear |= reader.at != reader.end;
+	if (reader.at != reader.end) {
+		param_set_unread(param);
+	}
 }

@@ -234,12 +234,11 @@ static bool read_part_head(const struct param *param, struct span *rest,
 /* One part, after its delimiter's line and through the boundary of the next. */
 static bool read_part(struct param *param, const struct delimiter *delimiter, struct span *rest)
 {
-	enum param_match match = PARAM_IS_UNSURE;
-	struct param_text value;
+	struct param_value value = {.match = PARAM_IS_UNSURE, .spelling = PARAM_SPELLED_PART};
 	const char *end;
 	struct span content;
 
-	if (rest->len == 0 || !read_part_head(param, rest, &match)) {
+	if (rest->len == 0 || !read_part_head(param, rest, &value.match)) {
 		return false;
 	}
 	end = memmem(rest->data, rest->len, delimiter->bytes, delimiter->len);
@@ -250,9 +249,10 @@ static bool read_part(struct param *param, const struct delimiter *delimiter, st
 	}
 	content = (struct span){rest->data, (size_t)(end - rest->data)};
 	drop_front(rest, content.len + delimiter->len);
-	if (match != PARAM_IS_OTHER) {
-		value = param_text_of(content);
-		param_add(param, match, &value, content);
+	if (value.match != PARAM_IS_OTHER) {
+		value.raw = content;
+		value.text = param_text_of(content);
+		param_add(param, &value);
 	}
 	return true;
 }
@@ -278,6 +278,6 @@ static bool read_parts(struct param *param, struct span type_params, struct span
 void params_read_multipart(struct param *param, struct span type_params, struct span body)
 {
 	if (!read_parts(param, type_params, body)) {
-		param->is_unclear = true;
+		param_set_unread(param);
 	}
 }

@@ -9,6 +9,8 @@
 #include "proxy/exchange.h"
 #include "proxy/tokens.h"
 
+#include <string.h>
+
 enum {
 	CLIENTS_KEPT = 256,
 	EXCHANGES_KEPT = 256,
@@ -53,6 +55,12 @@ void proxy_apply_config(struct proxy *proxy)
 	}
 }
 
+void proxy_set_key(struct proxy *proxy, const struct api_key *key)
+{
+	explicit_bzero(&proxy->api_key, sizeof(proxy->api_key));
+	proxy->api_key = *key;
+}
+
 static void close_all(struct proxy *proxy, enum client_phase phase)
 {
 	list_foreach_safe (node, &proxy->clients[phase]) {
@@ -77,6 +85,7 @@ void proxy_free(struct proxy *proxy)
 	access_free(proxy->access);
 	tokens_free(proxy->guard.tokens);
 	guesses_fini(&proxy->guard.guesses);
+	explicit_bzero(&proxy->api_key, sizeof(proxy->api_key));
 }
 
 /* More exchanges than are kept unused were under way, and all of them are over. */

@@ -9,6 +9,7 @@
 #include "base/span.h"
 #include "base/window.h"
 #include "config/config.h"
+#include "config/config_key.h"
 #include "pool/tenant.h"
 #include "proxy/guesses.h"
 #include "proxy/retry.h"
@@ -54,6 +55,7 @@ struct proxy {
 	const char *upstream_host;      /* borrowed; the URL's name */
 	const char *upstream_authority; /* borrowed; with a port that is not the scheme's own */
 	uint16_t upstream_port;
+	struct api_key api_key; /* put into requests without one; len 0: there is none */
 	struct buffer_pool buffers;
 	struct mem_cache client_cache;
 	struct mem_cache exchange_cache;
@@ -80,6 +82,9 @@ void proxy_free(struct proxy *proxy);
 
 /* The configuration's contents changed in their place. */
 void proxy_apply_config(struct proxy *proxy);
+
+/* From now on requests get this key (a copy of it is kept until proxy_free()), or none when its len is 0. */
+void proxy_set_key(struct proxy *proxy, const struct api_key *key);
 
 /* At the end of each loop turn, after pool_turn(). */
 void proxy_turn(struct proxy *proxy);

@@ -120,6 +120,26 @@ START_TEST(test_targets_are_sent_in_origin_form)
 }
 END_TEST
 
+START_TEST(test_another_target_may_be_longer_than_the_heads_own)
+{
+	static char long_origin[2048];
+	struct http_target target;
+	struct http_request_out request = {.target = &target, .head = &head, .host = SPAN("a")};
+	size_t len;
+
+	memset(long_origin, 'x', sizeof(long_origin));
+	long_origin[0] = '/';
+	parse(HTTP_REQUEST, "GET /y HTTP/1.1\r\nHost: b\r\n\r\n");
+	target = http_split_target(SPAN("GET"), SPAN("/y"));
+	target.origin = (struct span){long_origin, sizeof(long_origin)};
+	ck_assert_uint_le(http_request_out_bytes(&request), sizeof(out));
+	len = http_write_request(&request, out);
+	ck_assert_uint_le(len, http_request_out_bytes(&request));
+	ck_assert_mem_eq(out, "GET /xxx", strlen("GET /xxx"));
+	ck_assert_mem_eq(out + 4 + sizeof(long_origin), " HTTP/1.1\r\nHost: a\r\n", 20);
+}
+END_TEST
+
 START_TEST(test_responses)
 {
 	struct http_response_out response = {.writes_length = true, .body_bytes = 1234567890};
@@ -143,6 +163,7 @@ START_TEST(test_responses)
 }
 END_TEST
 
-SUITE_MAIN("http/serialize", test_a_get_without_body, test_forwarded_lines_stay_byte_for_byte,
+SUITE_MAIN("http/serialize", test_another_target_may_be_longer_than_the_heads_own,
+	   test_a_get_without_body, test_forwarded_lines_stay_byte_for_byte,
 	   test_authorization_is_dropped_when_it_was_for_us, test_a_chunked_body_gets_its_length,
 	   test_targets_are_sent_in_origin_form, test_responses)

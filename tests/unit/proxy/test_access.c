@@ -107,6 +107,47 @@ START_TEST(test_hosts)
 }
 END_TEST
 
+START_TEST(test_origins)
+{
+	static const char *const ours[] = {
+		"http://localhost",
+		"http://localhost:3000",
+		"https://tool.lan",
+		"http://127.0.0.1:3000",
+		"http://[::1]:3000",
+		"http://192.0.2.9", /* in access.allow */
+		"https://pool.example.org:8443",
+		"https://ocr.captchaai.com",
+	};
+	static const char *const others[] = {
+		"",
+		"null",
+		"http://",
+		"https://example.com",
+		"https://localhost.example.com",
+		"https://example.com:80",
+		"http://8.8.8.8",
+		"http://[2001:db8::1]",
+		"http://0.0.0.0",
+		"file://",
+		"localhost",
+		"chrome-extension://abcdefghijklmnop",
+		"http://localhost/",
+		"http://user@localhost",
+		"http://localhost http://example.com",
+	};
+	struct access *access = access_for_test();
+
+	for (size_t i = 0; i < ARRAY_SIZE(ours); i++) {
+		ck_assert_msg(access_allows_origin(access, span_of(ours[i])), "%s", ours[i]);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		ck_assert_msg(!access_allows_origin(access, span_of(others[i])), "%s", others[i]);
+	}
+	access_free(access);
+}
+END_TEST
+
 START_TEST(test_this_machines_names)
 {
 	struct access *access = access_for_test();
@@ -199,5 +240,5 @@ START_TEST(test_long_labels_are_cut)
 }
 END_TEST
 
-SUITE_MAIN("proxy/access", test_peers, test_hosts, test_this_machines_names,
+SUITE_MAIN("proxy/access", test_peers, test_hosts, test_origins, test_this_machines_names,
 	   test_nothing_configured_allows_only_unix_peers, test_labels, test_long_labels_are_cut)

@@ -67,8 +67,8 @@ START_TEST(test_forms)
 		{"action%5B0%5D=get", unclear},
 		{"action%00x=get", unclear},
 		{"%2561ction=get", none},
-		{"action=reportbadreportbadreportb", unclear},
-		{"action=reportbadreportbadreport", "reportbadreportbadreport"},
+		{"action=reportbadreportbadreportbadreport", unclear},
+		{"action=reportbadreportbadreportbadrepor", "reportbadreportbadreportbadrepor"},
 		{"                              action=get", unclear},
 		{"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa=get", none},
 	};
