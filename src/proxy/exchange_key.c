@@ -16,6 +16,24 @@ bool exchange_may_inject(const struct exchange *exchange)
 	return addr_is_loopback(peer) || addr_is_local(peer) || has_token(exchange);
 }
 
+/* What the fields of one request say about the page that sends it. */
+struct page {
+	bool has_origin;
+	bool is_foreign; /* by an Origin */
+	bool is_cross_site;
+};
+
+static void judge_field(struct page *page, const struct access *access, struct span name,
+			struct span value)
+{
+	if (span_is_nocase(name, SPAN("Origin"))) {
+		page->has_origin = true;
+		page->is_foreign |= !access_allows_origin(access, value);
+	} else if (span_is_nocase(name, SPAN("Sec-Fetch-Site"))) {
+		page->is_cross_site |= span_is_nocase(value, SPAN("cross-site"));
+	}
+}
+
 /*
  * A page in a browser on this machine can send requests here without reading the answers, and each may cost money. Its POST says
  * Origin; an <img> or a form with GET does not, but every browser of today marks those as cross-site.
@@ -23,27 +41,19 @@ bool exchange_may_inject(const struct exchange *exchange)
 enum err exchange_check_origin(const struct exchange *exchange)
 {
 	const struct http_head *head = &exchange->request;
-	const struct access *access = exchange->proxy->access;
-	bool has_origin = false;
-	bool is_cross_site = false;
+	struct page page = {0};
 
 	if (exchange->proxy->api_key.len == 0 || has_token(exchange)) {
 		return ERR_NONE;
 	}
 	for (unsigned i = 0; i < head->field_count; i++) {
-		struct span name = http_field_name(head, &head->fields[i]);
-		struct span value = http_field_value(head, &head->fields[i]);
-
-		if (span_is_nocase(name, SPAN("Origin"))) {
-			has_origin = true;
-			if (!access_allows_origin(access, value)) {
-				return ERR_FOREIGN_ORIGIN;
-			}
-		} else if (span_is_nocase(name, SPAN("Sec-Fetch-Site"))) {
-			is_cross_site = is_cross_site || span_is_nocase(value, SPAN("cross-site"));
-		}
+		judge_field(&page, exchange->proxy->access, http_field_name(head, &head->fields[i]),
+			    http_field_value(head, &head->fields[i]));
 	}
-	return is_cross_site && !has_origin ? ERR_FOREIGN_ORIGIN : ERR_NONE;
+	if (page.is_foreign || (page.is_cross_site && !page.has_origin)) {
+		return ERR_FOREIGN_ORIGIN;
+	}
+	return ERR_NONE;
 }
 
 /* Of the API's own paths and methods: a TRACE would show the key. */
