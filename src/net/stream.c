@@ -19,10 +19,15 @@
 
 enum {
 	USER_TIMEOUT_MS = 10000, /* unacknowledged bytes this old end the connection */
+	RTO_MAX_MS =
+		1000, /* after a cut of the line the kernel's next try must not be seconds away */
 	KEEPALIVE_IDLE_S = 30,
 	KEEPALIVE_INTERVAL_S = 5,
 	KEEPALIVE_PROBES = 3,
 };
+
+/* TCP_RTO_MAX_MS of linux/tcp.h since Linux 6.15; older kernels refuse it, and back off up to two minutes. */
+enum { RTO_MAX_MS_OPTION = 44 };
 
 static void on_read_event(evutil_socket_t fd, short what, void *arg);
 static void on_write_event(evutil_socket_t fd, short what, void *arg);
@@ -58,6 +63,7 @@ static void set_tcp_options(int fd)
 {
 	set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
+	set_option(fd, IPPROTO_TCP, RTO_MAX_MS_OPTION, RTO_MAX_MS);
 	set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 	set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
 	set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
