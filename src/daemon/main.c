@@ -2,26 +2,24 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "daemon/cli.h"
+#include "daemon/reload.h"
 #include "daemon/worker.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
-static int run(const struct cli *cli, struct config *config)
+static int run(const struct cli *cli, struct config *config, struct log *log)
 {
-	struct log log;
 	struct worker *worker;
 	int status = CLI_EXIT_FAILED;
 
-	log_init(&log, STDERR_FILENO);
-	log.level = (enum log_level)config->log_level;
-	log.format = (enum log_format)config->log_format;
-	worker = worker_new(cli, config, &log);
+	log->level = (enum log_level)config->log_level;
+	log->format = (enum log_format)config->log_format;
+	worker = worker_new(cli, config, log);
 	if (worker != NULL) {
 		status = worker_run(worker);
 	}
 	worker_free(worker);
-	log_fini(&log);
 	return status;
 }
 
@@ -29,14 +27,21 @@ static int load_and_run(const struct cli *cli)
 {
 	struct config config;
 	struct config_problems problems = {0};
+	struct log log;
 	int status = CLI_EXIT_FAILED;
 	bool good = cli_load(cli, &config, &problems);
 
-	cli_print_problems(&problems, stderr);
+	log_init(&log, STDERR_FILENO);
+	if (log.has_priority) {
+		reload_log_problems(&problems, &log, "start");
+	} else {
+		cli_print_problems(&problems, stderr);
+	}
 	config_problems_fini(&problems);
 	if (good) {
-		status = run(cli, &config);
+		status = run(cli, &config, &log);
 	}
+	log_fini(&log);
 	config_fini(&config);
 	return status;
 }

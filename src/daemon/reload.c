@@ -11,7 +11,8 @@
 #include <string.h>
 #include <sys/prctl.h>
 
-static void log_problems(struct log *log, const struct config_problems *problems)
+void reload_log_problems(const struct config_problems *problems, struct log *log,
+			 const char *object)
 {
 	static const char mark[] = "warning: ";
 
@@ -19,7 +20,7 @@ static void log_problems(struct log *log, const struct config_problems *problems
 		const char *line = problems->lines[i];
 		bool is_warning = strncmp(line, mark, sizeof(mark) - 1) == 0;
 
-		log_write(log, is_warning ? LOG_WARNING : LOG_ERROR, "reload", "%s",
+		log_write(log, is_warning ? LOG_WARNING : LOG_ERROR, object, "%s",
 			  is_warning ? line + sizeof(mark) - 1 : line);
 	}
 }
@@ -56,7 +57,7 @@ bool reload_read_key(const struct config *config, struct api_key *ret_key, struc
 		}
 		config_where(config->origins[id], config_options[id].key, where);
 		is_good = config_key_read(path, where, &problems, ret_key);
-		log_problems(log, &problems);
+		reload_log_problems(&problems, log, "reload");
 		config_problems_fini(&problems);
 	}
 	free(path);
@@ -69,7 +70,7 @@ bool reload_read(const struct cli *cli, struct config *ret_next, struct log *log
 	struct config next;
 	bool is_good = cli_load(cli, &next, &problems);
 
-	log_problems(log, &problems);
+	reload_log_problems(&problems, log, "reload");
 	config_problems_fini(&problems);
 	if (!is_good) {
 		log_write(log, LOG_ERROR, "reload",
@@ -86,7 +87,7 @@ bool reload_read_tokens(const struct config *config, struct tokens **ret_tokens,
 	struct config_problems problems = {0};
 	bool is_good = tokens_load(config, &problems, ret_tokens);
 
-	log_problems(log, &problems);
+	reload_log_problems(&problems, log, "reload");
 	config_problems_fini(&problems);
 	return is_good;
 }

@@ -10,6 +10,7 @@
 struct api_key;
 struct cli;
 struct config;
+struct config_problems;
 struct log;
 struct tokens;
 
@@ -25,6 +26,10 @@ MUST_USE bool reload_read(const struct cli *cli, struct config *ret_next, struct
  */
 MUST_USE bool reload_read_tokens(const struct config *config, struct tokens **ret_tokens,
 				 struct log *log);
+
+/* A log line each, as warnings and errors. */
+void reload_log_problems(const struct config_problems *problems, struct log *log,
+			 const char *object);
 
 /*
  * The key that this configuration names (wipe it), or none with len 0. False, with the reason logged, when it cannot be read. From the first
