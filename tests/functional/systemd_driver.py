@@ -16,7 +16,7 @@ from simctl import Simulator  # noqa: E402  (the path comes first)
 
 CONFIG = pathlib.Path("/etc/warmpool/warmpool.yaml")
 CA = CONFIG.parent / "ca.pem"
-CLIENTS, RELOADS, RESTARTS = 200, 10, 5
+CLIENTS, RELOADS = 200, 10  # every second reload is followed by a restart
 
 
 def tell(what, **values):
@@ -40,11 +40,11 @@ def wait(condition, seconds=20):
     return True
 
 
-def configure(sim, size=10):
+def configure(sim, size=10, ca=CA, listen="127.0.0.1:8080"):
     CONFIG.parent.mkdir(exist_ok=True)
     CA.write_bytes(pathlib.Path(sim.ca_file).read_bytes())  # where a unit with a /tmp of its own sees it
-    CONFIG.write_text(f"upstream: {{url: 'https://localhost:{sim.port}', ca_file: {CA}}}\n"
-                      f"pool: {{size: {size}}}\nadmin: {{listen: 'off'}}\nqueue: {{timeout: 30s}}\n")
+    CONFIG.write_text(f"upstream: {{url: 'https://localhost:{sim.port}', ca_file: {ca}}}\n"
+                      f"listen: ['{listen}']\npool: {{size: {size}}}\nadmin: {{listen: 'off'}}\nqueue: {{timeout: 30s}}\n")
 
 
 def journal():
@@ -59,22 +59,84 @@ def answers():
 
 
 def start(sim):
-    sim.refuse(60)
-    systemctl("start", "warmpool.socket")
+    sim.set(rtt_ms=600)  # a handshake takes two or three of these
+    socket = systemctl("start", "warmpool.socket").returncode
     systemctl("start", "--no-block", "warmpool.service")
-    time.sleep(1.5)  # a unit that did not wait would be active by now
-    before = show("ActiveState")
-    sim.accept()
+    begun = time.monotonic()
+    wait(lambda: sim.counters()["handshakes"]["now"] >= 1)
+    before, warming = show("ActiveState"), show("StatusText")
     active = wait(lambda: show("ActiveState") == "active")
+    handshakes = sim.counters()["handshakes"]
+    seconds = round(time.monotonic() - begun, 2)
     if not active:
         tell("journal", text=journal())
-    tell("start", before=before, active=active, handshakes=sim.counters()["handshakes"], answer=answers(),
+    sim.set(rtt_ms=0)
+    tell("start", before=before, warming=warming, active=active, seconds=seconds, socket=socket, handshakes=handshakes, answer=answers(),
          status=show("StatusText"))
 
 
 def confinement():
     rows = dict(line.split(":", 1) for line in pathlib.Path(f"/proc/{show('MainPID')}/status").read_text().splitlines())
     tell("confinement", **{name: rows[name].split()[0] for name in ("Uid", "Seccomp", "CapEff", "NoNewPrivs")})
+
+
+def log():
+    rows = [json.loads(line) for line in subprocess.run(["journalctl", "-u", "warmpool", "-o", "json", "--no-pager"], capture_output=True,
+                                                        text=True, check=False).stdout.splitlines()]
+    rows = [row for row in rows if row.get("_COMM") == "warmpool"]
+    tell("log", priorities=sorted({row["PRIORITY"] for row in rows}),
+         warnings=[row["MESSAGE"] for row in rows if row["PRIORITY"] == "4"][:3],
+         taken=[row["MESSAGE"] for row in rows if "take the place of listen" in row["MESSAGE"]][:1])
+
+
+def drain(sim):
+    """A request takes longer than the unit's TimeoutStopSec=, and the service is stopped meanwhile."""
+    sim.fault(path="/echo", action="delay", ms=3500)
+    with subprocess.Popen(["curl", "-sS", "-m", "20", "-o", "/dev/null", "-w", "%{http_code}", "http://127.0.0.1:8080/echo"],
+                          stdout=subprocess.PIPE, text=True) as curl:
+        sim.wait(lambda counters: counters["requests"]["by_path"].get("GET /echo", 0) >= 1)
+        pid = show("MainPID")
+        begun = time.monotonic()
+        status = systemctl("restart", "warmpool.service").returncode
+        tell("drain", status=status, answer=curl.communicate()[0], seconds=round(time.monotonic() - begun, 2), anew=show("MainPID") != pid)
+    sim.clear_faults()
+
+
+def credential_and_unix_socket(sim):
+    """Without the socket unit, on a socket file of its own, with a CA that only root may read."""
+    systemctl("stop", "warmpool.socket", "warmpool.service")
+    configure(sim, ca="/run/credentials/warmpool.service/ca.pem", listen="unix:/run/warmpool/http.sock")
+    CA.chmod(0o600)
+    drop_in = pathlib.Path("/run/systemd/system/warmpool.service.d/credential.conf")
+    drop_in.write_text(f"[Service]\nLoadCredential=ca.pem:{CA}\n")
+    systemctl("daemon-reload")
+    status = systemctl("start", "warmpool.service").returncode
+    done = subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", "curl", "-sS", "-m", "5", "--unix-socket", "/run/warmpool/http.sock",
+                           "http://localhost/res.php?key=k&action=getbalance"], capture_output=True, text=True, check=False)
+    configure(sim, size=6, ca="/run/credentials/warmpool.service/ca.pem", listen="unix:/run/warmpool/http.sock")
+    CA.write_text(2 * CA.read_text())  # as good, and another: is it handed over anew?
+    CA.chmod(0o600)
+    reloaded = systemctl("reload", "warmpool.service").returncode
+    reloaded = reloaded or not wait(lambda: "done: pool.size=6 new_tls=1" in journal())
+    tell("credential", status=status, answer=done.stdout or done.stderr, reloaded=reloaded, active=show("ActiveState"), text=journal() if status or reloaded else "")
+    systemctl("stop", "warmpool.service")
+    drop_in.unlink()
+    CA.chmod(0o644)
+    systemctl("daemon-reload")
+    configure(sim)
+
+
+def without_ipv6():
+    """The socket unit where IPv6 is switched off; back on afterwards."""
+    subprocess.run(["mount", "-o", "remount,bind,rw", "/proc/sys"], check=False)
+    switch = pathlib.Path("/proc/sys/net/ipv6/conf/all/disable_ipv6")
+    switch.write_text("1")
+    status = systemctl("start", "warmpool.socket").returncode
+    tell("without_ipv6", status=status, active=show("ActiveState", "warmpool.socket"), answer=answers())
+    systemctl("stop", "warmpool.socket", "warmpool.service")
+    switch.write_text("0")
+    again = systemctl("start", "warmpool.socket", "warmpool.service").returncode
+    tell("with_ipv6", status=again, answer=answers())
 
 
 def reload(sim):
@@ -100,6 +162,7 @@ class Load:
     def __init__(self):
         self.sent = self.good = 0
         self.bad, self.stop = [], False
+        self.failed, self.restart_s, self.pids = [], [], set()
 
     async def _exchange(self, stream, token):
         path = f"/in.php?key=k&method=x&uniq={token}" if token.endswith("0") else f"/echo?token={token}"
@@ -128,15 +191,23 @@ class Load:
                 stream = None
             await asyncio.sleep(0.1)
 
+    async def _do(self, verb):
+        done = await asyncio.to_thread(systemctl, verb, "warmpool.service")
+        if done.returncode != 0:
+            self.failed.append(f"{verb}: {done.stderr}")
+        self.pids.add(show("MainPID"))
+
     async def run(self, sim):
         tasks = [asyncio.ensure_future(self.client(number)) for number in range(CLIENTS)]
         for turn in range(RELOADS):
             await asyncio.sleep(1.5)
             configure(sim, size=8 + turn % 3)
-            await asyncio.to_thread(systemctl, "reload", "warmpool.service")
+            await self._do("reload")
             if turn % 2:
                 await asyncio.sleep(1.5)
-                await asyncio.to_thread(systemctl, "restart", "warmpool.service")
+                begun = time.monotonic()
+                await self._do("restart")
+                self.restart_s.append(round(time.monotonic() - begun, 2))
         await asyncio.sleep(1)
         self.stop = True
         await asyncio.gather(*tasks)
@@ -153,11 +224,15 @@ def main():
         reload(sim)
         revived("killed", str(signal.SIGKILL.value))
         revived("hung", str(signal.SIGSTOP.value))
-        systemctl("reset-failed", "warmpool.service")
+        drain(sim)
+        log()
+        credential_and_unix_socket(sim)
+        without_ipv6()
         load = Load()
         asyncio.run(load.run(sim))
         submits = sim.submits()
-        tell("load", sent=load.sent, good=load.good, bad=load.bad[:10], lost=len(load.bad), twice=submits["twice"],
+        tell("load", sent=load.sent, good=load.good, bad=load.bad[:10], lost=len(load.bad), failed=load.failed,
+             restart_s=load.restart_s, pids=len(load.pids), twice=submits["twice"],
              max_open=sim.counters()["connections"]["max_open"])
         tell("journal", text=journal())
     tell("end")

@@ -34,8 +34,8 @@ def _seen(tmp_path_factory):
         "ip link set lo up\n"
         "install -m 755 /kit/warmpool /usr/sbin/warmpool\n"
         "mkdir -p /run/systemd/system/warmpool.service.d\n"
-        # The watchdog's patience and the drain, shorter than in service so that the test is.
-        "printf '[Service]\\nWatchdogSec=3\\n' > /run/systemd/system/warmpool.service.d/test.conf\n"
+        # The watchdog's patience and the stop's, shorter than in service so that the test is.
+        "printf '[Service]\\nWatchdogSec=3\\nTimeoutStopSec=1\\n' > /run/systemd/system/warmpool.service.d/test.conf\n"
         "systemctl daemon-reload\n"
         "exec /usr/bin/python3 -B /kit/tests/functional/systemd_driver.py /kit/tests/functional\n")
     done = subprocess.run(["bash", str(SDBOOT), str(kit), "150"], capture_output=True, text=True, timeout=200, check=False)
@@ -54,7 +54,8 @@ def test_the_unit_in_a_real_systemd(seen):
     assert seen["verify"]["status"] == 0 and seen["verify"]["errors"] == ""
 
     start = seen["start"]
-    assert start["before"] == "activating" and start["active"]
+    assert start["socket"] == 0
+    assert start["before"] == "activating" and start["warming"].startswith("warming up; ") and start["active"]
     assert start["handshakes"]["full"] + start["handshakes"]["resumed"] >= 4
     assert start["answer"].startswith(("ERROR_WRONG_USER_KEY", "1"))  # the simulator answers: this is no key
     assert re.search(r"leased, \d+ idle of 10 connections", start["status"])
@@ -69,7 +70,21 @@ def test_the_unit_in_a_real_systemd(seen):
     assert seen["killed"]["came"] and seen["killed"]["restarts"] == "1"
     assert seen["hung"]["came"] and seen["hung"]["restarts"] == "2"
 
+    # Longer than TimeoutStopSec=, because the service asked for it.
+    assert seen["drain"]["answer"] == "200" and seen["drain"]["status"] == 0 and seen["drain"]["anew"] and seen["drain"]["seconds"] > 2
+
+    assert {"4", "6"} <= set(seen["log"]["priorities"])
+    assert seen["log"]["warnings"][0].startswith("start: /etc/warmpool/warmpool.yaml:4: admin.listen: has no effect")
+    assert seen["log"]["taken"] == ["listener: 2 sockets from systemd take the place of listen"]
+
+    credential = seen["credential"]
+    assert credential["status"] == 0 and credential["answer"] == "ERROR_WRONG_USER_KEY", credential
+    assert not credential["reloaded"] and credential["active"] == "active"
+    for row in (seen["without_ipv6"], seen["with_ipv6"]):
+        assert row["status"] == 0 and row["answer"] == "ERROR_WRONG_USER_KEY", row
+
     load = seen["load"]
+    assert load["failed"] == [] and load["pids"] == 6, load
     assert load["lost"] == 0, load
     assert load["twice"] in ([], {}, 0)
     assert load["good"] == load["sent"] > 1000
