@@ -121,8 +121,17 @@ class Warmpool:
                 raise
 
 
+def _imports(name):
+    return name in subprocess.run(["nm", "-D", BINARY], capture_output=True, check=False).stdout
+
+
 def is_sanitized():
-    return b"__asan_init" in subprocess.run(["nm", "-D", BINARY], capture_output=True, check=False).stdout
+    return _imports(b"__asan_init")
+
+
+def knows_systemd():
+    """Built with libsystemd, which is optional."""
+    return _imports(b"sd_notify")
 
 
 def read_all(sock):

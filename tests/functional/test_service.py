@@ -4,18 +4,15 @@ tests/functional/test_systemd.py shows the same in a real systemd; this runs any
 """
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
 
 import pytest
 
-from daemon import BINARY, Warmpool, read_all, read_response
+from daemon import Warmpool, knows_systemd, read_all, read_response
 
-pytestmark = pytest.mark.skipif(
-    b"sd_notify" not in subprocess.run(["nm", "-D", BINARY], capture_output=True, check=False).stdout,
-    reason="built without libsystemd")
+pytestmark = pytest.mark.skipif(not knows_systemd(), reason="built without libsystemd")
 
 # systemd's part: the descriptors from 3 on, their number and names, and for whom they are.
 _HAND_OVER = """

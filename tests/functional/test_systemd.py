@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from daemon import BINARY, ROOT, is_sanitized
+from daemon import BINARY, ROOT, is_sanitized, knows_systemd
 
 UNITS = ROOT / "systemd"
 SDBOOT = ROOT / "tests" / "tools" / "sdboot.sh"
@@ -20,6 +20,8 @@ needs_systemd = pytest.mark.skipif(
 @pytest.fixture(scope="module", name="seen")
 def _seen(tmp_path_factory):
     """What the driver told, by its name."""
+    if not knows_systemd():
+        pytest.skip("built without libsystemd")
     if is_sanitized():
         pytest.skip("a sanitizer's shadow memory does not fit the unit's confinement")
     kit = tmp_path_factory.mktemp("kit")
