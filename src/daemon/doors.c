@@ -40,9 +40,9 @@ static void on_trouble(void *owner, int error)
 {
 	struct doors *doors = ((struct door *)owner)->doors;
 
-	log_write(doors->log, LOG_WARNING, "listener",
-		  "accepting pauses: %s (clients=%zu); raise LimitNOFILE= or ulimit -n",
-		  strerror(error), proxy_client_count(doors->proxy));
+	log_write(doors->log, LOG_WARNING, "listener", "accepting pauses: %s (clients=%zu)%s",
+		  strerror(error), proxy_client_count(doors->proxy),
+		  error == EMFILE || error == ENFILE ? "; raise LimitNOFILE= or ulimit -n" : "");
 }
 
 static const struct listener_ops listener_ops = {

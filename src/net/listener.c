@@ -181,9 +181,10 @@ void listener_set_paused(struct listener *listener, bool paused)
 	}
 }
 
-static bool is_shortage(int error)
+/* Nothing waits any more, or only that one has gone. All else may last, and must not turn the loop. */
+static bool is_passing(int error)
 {
-	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+	return error == EAGAIN || error == ECONNABORTED || error == EINTR;
 }
 
 static void on_ready(evutil_socket_t fd, short what, void *arg)
@@ -201,14 +202,14 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 			return;
 		}
 		accepted = accept4(fd, &peer.sa.any, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (accepted < 0 && is_shortage(errno)) {
+		if (accepted < 0 && !is_passing(errno)) {
 			listener->ops->on_trouble(listener->owner, errno);
 			event_del(&listener->event);
 			timer_set(&listener->retry,
 				  listener->retry.clock->now_ms + TROUBLE_PAUSE_MS);
 			return;
 		}
-		if (accepted < 0 && errno != ECONNABORTED && errno != EINTR) {
+		if (accepted < 0 && errno == EAGAIN) {
 			return;
 		}
 		if (accepted >= 0 && !listener->ops->on_accept(listener->owner, accepted, &peer)) {

@@ -2,7 +2,7 @@
  * A listening socket: binds, accepts in batches, pauses without spinning when descriptors run out.
  *
  * on_accept gives a non-blocking, close-on-exec socket to the owner, who owns it from then on, and returns whether to go
- * on accepting in this turn. EMFILE and its like pause accepting for 100 ms, after which it is tried again; the connections wait in
+ * on accepting in this turn. EMFILE, and whatever else may last (a socket that another holder has shut down), pauses accepting for 100 ms, after which it is tried again; the connections wait in
  * the kernel's backlog meanwhile.
  */
 #pragma once
@@ -22,7 +22,7 @@ struct listener_ops {
 	bool (*on_accept)(void *owner, int fd, const struct addr *peer);
 	/* May another connection be taken now? When not, the owner calls listener_set_paused(…, false) later. */
 	bool (*may_accept)(void *owner);
-	/* Accepting failed for want of descriptors or memory; said for the log. */
+	/* Accepting failed, mostly for want of descriptors or memory; said for the log. */
 	void (*on_trouble)(void *owner, int error);
 };
 
