@@ -102,15 +102,17 @@ void janitor_watch(struct conn *conn)
 	timer_set(&conn->timer, look_at_ms(conn, 0));
 }
 
-/* Beside it there must be room for the spares, and for one more while one of those is replaced. */
+/* Do the settings want one? Beside it there must be room for the spares, and for one more while one of those is replaced. */
+static bool wants_probe(const struct pool_settings *settings)
+{
+	return settings->idle_timeout_ms == 0 && settings->heartbeat_ms == 0 &&
+	       settings->size >= PROBE_SIZE_LEAST && settings->size >= settings->min_idle + 2;
+}
+
 static bool may_probe(const struct pool *pool)
 {
-	const struct pool_settings *settings = &pool->settings;
-
-	return idle_learner_source(&pool->learner) != IDLE_CONFIGURED &&
-	       settings->heartbeat_ms == 0 && settings->size >= PROBE_SIZE_LEAST &&
-	       settings->size >= settings->min_idle + 2 &&
-	       list_is_empty(&pool->conns[CONN_PROBE]) && pool_is_in_use(pool);
+	return wants_probe(&pool->settings) && list_is_empty(&pool->conns[CONN_PROBE]) &&
+	       pool_is_in_use(pool);
 }
 
 static void let_go(struct conn *conn, const char *reason)
@@ -160,14 +162,41 @@ void janitor_look(struct conn *conn)
 	timer_set(&conn->timer, look_at_ms(conn, now_ms));
 }
 
-void janitor_look_at_all(struct pool *pool)
+static void look_at_all(struct pool *pool)
 {
 	list_foreach_safe (node, &pool->conns[CONN_IDLE]) {
 		janitor_look(list_entry(node, struct conn, node));
 	}
-	if (idle_learner_source(&pool->learner) == IDLE_CONFIGURED) {
+}
+
+/* A longer life is for new connections, a shorter one for those that are open, too. */
+static void shorten_lives(struct pool *pool)
+{
+	static const enum conn_state open[] = {CONN_IDLE, CONN_LEASED, CONN_PROBE};
+
+	for (size_t i = 0; i < ARRAY_SIZE(open); i++) {
+		list_foreach (node, &pool->conns[open[i]]) {
+			struct conn *conn = list_entry(node, struct conn, node);
+
+			conn->expires_ms = MIN(conn->expires_ms, pool_expiry_ms(pool));
+		}
+	}
+}
+
+void janitor_apply_settings(struct pool *pool, bool is_other_lifetime)
+{
+	if (is_other_lifetime) {
+		shorten_lives(pool);
+	}
+	if (!wants_probe(&pool->settings)) {
 		janitor_give_up_probe(pool);
 	}
+	list_foreach (node, &pool->conns[CONN_PROBE]) {
+		struct conn *conn = list_entry(node, struct conn, node);
+
+		timer_set(&conn->timer, conn->expires_ms);
+	}
+	look_at_all(pool);
 }
 
 bool janitor_has_surplus(const struct pool *pool)
@@ -221,7 +250,7 @@ static void follow_learner(struct pool *pool)
 		pool->told_idle_ms = safe_ms;
 		pool->told_source = source;
 	}
-	janitor_look_at_all(pool);
+	look_at_all(pool);
 }
 
 void janitor_hint(struct pool *pool, uint64_t seconds)
@@ -362,7 +391,8 @@ void janitor_turn(struct pool *pool)
 	follow_learner(pool);
 	retire_gone(pool);
 	shrink(pool);
-	if (!pool_is_in_use(pool)) {
+	/* Not over the heads of those that wait: what comes free is theirs first. */
+	if (!pool_is_in_use(pool) && pool_waiting_count(pool) == 0) {
 		rest(pool);
 	}
 }

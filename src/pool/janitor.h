@@ -44,8 +44,8 @@ void janitor_make_room(struct pool *pool, bool is_for_request);
 bool janitor_has_surplus(const struct pool *pool);
 void janitor_give_up_probe(struct pool *pool);
 
-/* The settings changed: looks at every idle connection again. */
-void janitor_look_at_all(struct pool *pool);
+/* The settings changed: every connection follows them. */
+void janitor_apply_settings(struct pool *pool, bool is_other_lifetime);
 
 /* At the end of a turn: judges closes, retires connections to addresses that have gone, and those above a smaller pool.size. */
 void janitor_turn(struct pool *pool);

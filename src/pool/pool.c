@@ -107,9 +107,11 @@ void pool_fini(struct pool *pool)
 
 void pool_set_settings(struct pool *pool, const struct pool_settings *settings)
 {
+	bool is_other_lifetime = pool->settings.max_lifetime_ms != settings->max_lifetime_ms;
+
 	pool->settings = *settings;
 	idle_learner_configure(&pool->learner, settings->idle_timeout_ms);
-	janitor_look_at_all(pool);
+	janitor_apply_settings(pool, is_other_lifetime);
 	pool_changed(pool);
 }
 
@@ -354,6 +356,7 @@ void pool_cancel(struct pool *pool, struct waiter *waiter)
 		queue_remove(&pool->queue, waiter->tenant, waiter->class, &waiter->node);
 	}
 	timer_fini(&waiter->timer);
+	pool_changed(pool);
 }
 
 /* A waiter that is off its list gets this slot. */

@@ -1,4 +1,5 @@
 """Waiting for a connection: timeout, overflow, hang-up."""
+import concurrent.futures
 import threading
 
 import requests
@@ -76,3 +77,15 @@ def test_requests_before_a_half_close_are_all_answered(wp):
     one = b"GET /echo?a HTTP/1.1\r\nHost: localhost\r\n\r\n"
     answer = wp.raw(one * 3 + one[:20], shut=True)
     assert answer.count(b"HTTP/1.1 200 OK\r\n") == 3
+
+
+def test_the_end_of_the_warm_window_starves_nobody(sim):
+    with Warmpool(sim, **{"pool.size": 1, "pool.min_idle": 1, "pool.warm_window": "1s", "queue.timeout": "10s"}) as wp:
+        sim.fault(path="/echo", action="delay", ms=2000)
+        with concurrent.futures.ThreadPoolExecutor(2) as two:
+            first = two.submit(requests.get, wp.url + "/echo", timeout=20)
+            sim.wait(lambda counters: counters["requests"]["total"] == 1)
+            second = two.submit(requests.get, wp.url + "/res.php?key=k&action=getbalance", timeout=20)
+            assert (first.result().status_code, second.result().status_code) == (200, 200)
+        # It waited for the one connection; none was opened and dropped meanwhile.
+        assert sim.counters()["connections"]["total"] <= 3

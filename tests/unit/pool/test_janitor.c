@@ -3,6 +3,8 @@
 #include "pool/pool_rig.h"
 #include "suite.h"
 
+#include <sys/socket.h>
+
 static void pass_and_check_spares(uint64_t ms, size_t least)
 {
 	for (uint64_t passed = 0; passed < ms; passed += 50) {
@@ -175,6 +177,76 @@ START_TEST(test_a_retired_connection_lends_no_slot_that_is_left)
 	rig_answer(first->conn);
 	ck_assert_uint_eq(first->answers, 1);
 	ck_assert_uint_eq(rig_count(CONN_LEASED), 1);
+	rig_end();
+}
+END_TEST
+
+START_TEST(test_the_end_of_the_warm_window_takes_nothing_from_who_waits)
+{
+	struct pool_settings settings = rig_settings;
+	struct rig_client *waits;
+	struct conn *conn;
+
+	settings.size = 1;
+	settings.min_idle = 1;
+	settings.warm_window_ms = 1000;
+	rig_begin(&settings, 1);
+	rig_settle();
+	conn = rig_ask(QUEUE_WORK)->conn;
+	rig_ask(QUEUE_WORK);
+	rig_ask(QUEUE_WORK);
+	waits = rig_ask(QUEUE_WORK);
+	rig_pass(2000);
+	ck_assert_ptr_null(waits->conn);
+	/* The window is over; all three answers come at once, so that the connection comes back. */
+	conn_retire(conn, NULL);
+	for (unsigned i = 0; i < 3; i++) {
+		ck_assert_int_eq(send(rig_peer_of(conn)->fd, "\n", 1, MSG_NOSIGNAL), 1);
+	}
+	rig_settle();
+	ck_assert_ptr_nonnull(waits->conn);
+	ck_assert_uint_eq(rig.peer_count, 1);
+	rig_end();
+}
+END_TEST
+
+START_TEST(test_a_shorter_lifetime_counts_for_those_that_are_open)
+{
+	struct pool_settings settings = rig_settings;
+
+	rig_begin(&settings, 1);
+	rig.answers_at_once = true;
+	rig_settle();
+	settings.max_lifetime_ms = 10000;
+	pool_set_settings(&rig.pool, &settings);
+	for (unsigned i = 0; i < 12; i++) {
+		rig_ask(QUEUE_WORK);
+		rig_pass_slowly(1000, 100);
+	}
+	for (size_t i = 0; i < 4; i++) {
+		ck_assert_int_eq(rig.peers[i].fd, -1);
+	}
+	rig_end();
+}
+END_TEST
+
+START_TEST(test_a_smaller_pool_gives_the_probe_up_first)
+{
+	struct pool_settings settings = rig_settings;
+
+	rig_begin(&settings, 1);
+	rig_settle();
+	for (unsigned step = 0; step < 1200 && rig_count(CONN_PROBE) == 0; step++) {
+		rig_pass(100);
+	}
+	ck_assert_uint_eq(rig_count(CONN_PROBE), 1);
+	settings.size = 1;
+	settings.min_idle = 1;
+	pool_set_settings(&rig.pool, &settings);
+	rig_settle();
+	ck_assert_uint_eq(rig_count(CONN_PROBE), 0);
+	ck_assert_uint_eq(rig_count(CONN_IDLE), 1);
+	rig.most_bound = 0; /* it was larger before */
 	rig_end();
 }
 END_TEST
@@ -461,6 +533,9 @@ SUITE_MAIN("pool/janitor", test_lead_is_an_eighth_to_a_quarter,
 	   test_a_lifetime_below_the_safe_age_fills_nothing,
 	   test_after_a_peak_of_the_whole_pool_spares_are_there_all_the_time,
 	   test_heartbeats_end_with_the_warm_window,
+	   test_the_end_of_the_warm_window_takes_nothing_from_who_waits,
+	   test_a_shorter_lifetime_counts_for_those_that_are_open,
+	   test_a_smaller_pool_gives_the_probe_up_first,
 	   test_a_retired_connection_lends_no_slot_that_is_left,
 	   test_one_connection_past_the_safe_age_stays_and_is_never_lent,
 	   test_the_probe_stays_while_spares_are_replaced,
