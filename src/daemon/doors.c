@@ -173,6 +173,15 @@ void doors_resume(struct doors *doors)
 	}
 }
 
+void doors_take_waiting(struct doors *doors)
+{
+	for (size_t i = 0; i < doors->count; i++) {
+		if (!doors->items[i].listener.is_adopted) {
+			listener_take_waiting(&doors->items[i].listener);
+		}
+	}
+}
+
 void doors_close(struct doors *doors)
 {
 	for (size_t i = 0; i < doors->count; i++) {

@@ -33,6 +33,8 @@ MUST_USE bool doors_open(struct doors *doors, const struct config *config, struc
 void doors_start(struct doors *doors);
 /* There is room for a client again. */
 void doors_resume(struct doors *doors);
+/* Accepts what waits at sockets of our own, before they are closed: the kernel would reset it. */
+void doors_take_waiting(struct doors *doors);
 /* Inherited sockets stay open at systemd: what connects meanwhile waits there for the next process. */
 void doors_close(struct doors *doors);
 void doors_fini(struct doors *doors);

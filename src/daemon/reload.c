@@ -25,21 +25,53 @@ void reload_log_problems(const struct config_problems *problems, struct log *log
 	}
 }
 
-void reload_keep_fixed(struct config *running, struct config *next, struct log *log)
+/* Names what differs and cannot change; false when it is the upstream: trust, verification and key belong to it. */
+static bool name_fixed(const struct config *running, const struct config *next, struct log *log)
 {
 	char where[CONFIG_WHERE_BYTES];
+	bool is_same_upstream = true;
 
 	for (size_t i = 0; i < config_option_count; i++) {
 		const struct option *option = &config_options[i];
+		bool is_upstream = i == OPTION_ID_upstream_url;
 
 		if (option->reloadable || config_is_same(running, next, option)) {
 			continue;
 		}
-		log_write(log, LOG_WARNING, "reload",
-			  "%s: needs a restart; the running value stays",
-			  config_where(next->origins[i], option->key, where));
-		config_swap(next, running, option);
+		is_same_upstream = is_same_upstream && !is_upstream;
+		log_write(log, is_upstream ? LOG_ERROR : LOG_WARNING, "reload",
+			  "%s: needs a restart; %s",
+			  config_where(next->origins[i], option->key, where),
+			  is_upstream ? "another upstream is not taken in part, so nothing changes"
+				      : "the running value stays");
 	}
+	return is_same_upstream;
+}
+
+void reload_swap_fixed(struct config *running, struct config *next)
+{
+	for (size_t i = 0; i < config_option_count; i++) {
+		if (!config_options[i].reloadable) {
+			config_swap(next, running, &config_options[i]);
+		}
+	}
+}
+
+/* The new values beside those that stay are what will run: a file that is good by itself may not be good so. */
+static bool check_mixed(struct config *running, struct config *next, struct log *log)
+{
+	struct config_problems problems = {0};
+	bool is_good;
+
+	reload_swap_fixed(running, next);
+	config_check(next, &problems);
+	is_good = problems.errors == 0;
+	if (!is_good) {
+		reload_log_problems(&problems, log, "reload");
+		reload_swap_fixed(running, next);
+	}
+	config_problems_fini(&problems);
+	return is_good;
 }
 
 bool reload_read_key(const struct config *config, struct api_key *ret_key, struct log *log)
@@ -64,7 +96,8 @@ bool reload_read_key(const struct config *config, struct api_key *ret_key, struc
 	return is_good;
 }
 
-bool reload_read(const struct cli *cli, struct config *ret_next, struct log *log)
+bool reload_read(const struct cli *cli, struct config *running, struct config *ret_next,
+		 struct log *log)
 {
 	struct config_problems problems = {0};
 	struct config next;
@@ -72,9 +105,8 @@ bool reload_read(const struct cli *cli, struct config *ret_next, struct log *log
 
 	reload_log_problems(&problems, log, "reload");
 	config_problems_fini(&problems);
-	if (!is_good) {
-		log_write(log, LOG_ERROR, "reload",
-			  "refused: the configuration has errors; the running one stays");
+	if (!is_good || !name_fixed(running, &next, log) || !check_mixed(running, &next, log)) {
+		log_write(log, LOG_ERROR, "reload", "refused: the running configuration stays");
 		config_fini(&next);
 		return false;
 	}

@@ -15,10 +15,14 @@ struct log;
 struct tokens;
 
 /*
- * True, with ret_next filled (the caller frees it), when the new configuration is good. False when it is bad: every problem is
- * logged, and nothing is to change.
+ * True, with ret_next filled (the caller frees it), when the new configuration is good. Options that cannot change in a running daemon are
+ * logged as in need of a restart, and have been swapped by then: ret_next holds their running values and is what shall run, `running` holds
+ * the new ones; reload_swap_fixed() takes that back. False when it is bad, by itself or beside what stays, or names another upstream: every
+ * problem is logged, and nothing is to change.
  */
-MUST_USE bool reload_read(const struct cli *cli, struct config *ret_next, struct log *log);
+MUST_USE bool reload_read(const struct cli *cli, struct config *running, struct config *ret_next,
+			  struct log *log);
+void reload_swap_fixed(struct config *running, struct config *next);
 
 /*
  * The tokens of a checked configuration, NULL when it has none; the caller frees them. False, with every problem logged, when their
@@ -37,9 +41,3 @@ void reload_log_problems(const struct config_problems *problems, struct log *log
  */
 MUST_USE bool reload_read_key(const struct config *config, struct api_key *ret_key,
 			      struct log *log);
-
-/*
- * Options that cannot change in a running daemon keep their running value in `next` (`running`, which is about to be freed, gets
- * the other one); each that differs is logged as in need of a restart.
- */
-void reload_keep_fixed(struct config *running, struct config *next, struct log *log);

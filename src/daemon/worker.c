@@ -166,6 +166,9 @@ static void on_stop_signal(evutil_socket_t number, short what, void *arg)
 	log_write(worker->log, LOG_INFO, "stop", "signal %d: finishing %zu requests", (int)number,
 		  worker->proxy.exchanges.count);
 	service_stopping(&worker->service, worker->config->shutdown_drain_timeout_ms);
+	if (worker->is_serving) {
+		doors_take_waiting(&worker->doors);
+	}
 	doors_close(&worker->doors);
 	worker->pool.is_draining = true;
 	proxy_drain(&worker->proxy);
@@ -239,13 +242,12 @@ static bool renew_tls(struct worker *worker, const struct config *next, struct s
 	return !worker->url.is_tls || is_same || new_tls(worker, next, ret_tls);
 }
 
-/* From the file of the running configuration. An upstream in clear text was checked before, yet it may be the one of before a reload. */
+/* From the file of the running configuration. Never to an upstream in clear text, wherever the key came from. */
 static void use_key(struct worker *worker, struct api_key *key)
 {
 	if (key->len > 0 && !worker->url.is_tls) {
-		log_write(
-			worker->log, LOG_WARNING, "reload",
-			"upstream.api_key_file: has no effect until a restart: the present upstream is http://");
+		log_write(worker->log, LOG_WARNING, "start",
+			  "the API key has no effect: the upstream is http://");
 		explicit_bzero(key, sizeof(*key));
 	}
 	proxy_set_key(&worker->proxy, key);
@@ -281,21 +283,22 @@ static void reload(struct worker *worker)
 	struct api_key key;
 	struct span ca_text;
 
-	if (!reload_read(worker->cli, &next, worker->log)) {
+	if (!reload_read(worker->cli, worker->config, &next, worker->log)) {
 		return;
 	}
 	ca_text = read_ca(&next);
 	if (!limits_raise(&next, worker->log) || !reload_read_tokens(&next, &tokens, worker->log) ||
 	    !reload_read_key(&next, &key, worker->log) ||
 	    !renew_tls(worker, &next, ca_text, &tls)) {
-		log_write(worker->log, LOG_ERROR, "reload", "refused: the running one stays");
+		log_write(worker->log, LOG_ERROR, "reload",
+			  "refused: the running configuration stays");
+		reload_swap_fixed(worker->config, &next);
 		tokens_free(tokens);
 		explicit_bzero(&key, sizeof(key));
 		free((char *)(uintptr_t)ca_text.data);
 		config_fini(&next);
 		return;
 	}
-	reload_keep_fixed(worker->config, &next, worker->log);
 	old = *worker->config;
 	*worker->config = next;
 	config_fini(&old);

@@ -187,33 +187,42 @@ static bool is_passing(int error)
 	return error == EAGAIN || error == ECONNABORTED || error == EINTR;
 }
 
+/* False when no more should be accepted in this turn. */
+static bool accept_one(struct listener *listener)
+{
+	struct addr peer = {.len = sizeof(peer.sa)};
+	int accepted;
+
+	if (!listener->ops->may_accept(listener->owner)) {
+		listener_set_paused(listener, true);
+		return false;
+	}
+	accepted = accept4(listener->fd, &peer.sa.any, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (accepted >= 0) {
+		return listener->ops->on_accept(listener->owner, accepted, &peer);
+	}
+	if (!is_passing(errno)) {
+		listener->ops->on_trouble(listener->owner, errno);
+		event_del(&listener->event);
+		timer_set(&listener->retry, listener->retry.clock->now_ms + TROUBLE_PAUSE_MS);
+		return false;
+	}
+	return errno != EAGAIN;
+}
+
 static void on_ready(evutil_socket_t fd, short what, void *arg)
 {
 	struct listener *listener = arg;
 
+	(void)fd;
 	(void)what;
 	clock_refresh(listener->retry.clock);
-	for (int i = 0; i < BATCH && listener->fd >= 0; i++) {
-		struct addr peer = {.len = sizeof(peer.sa)};
-		int accepted;
+	for (int i = 0; i < BATCH && listener->fd >= 0 && accept_one(listener); i++) {
+	}
+}
 
-		if (!listener->ops->may_accept(listener->owner)) {
-			listener_set_paused(listener, true);
-			return;
-		}
-		accepted = accept4(fd, &peer.sa.any, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (accepted < 0 && !is_passing(errno)) {
-			listener->ops->on_trouble(listener->owner, errno);
-			event_del(&listener->event);
-			timer_set(&listener->retry,
-				  listener->retry.clock->now_ms + TROUBLE_PAUSE_MS);
-			return;
-		}
-		if (accepted < 0 && errno == EAGAIN) {
-			return;
-		}
-		if (accepted >= 0 && !listener->ops->on_accept(listener->owner, accepted, &peer)) {
-			return;
-		}
+void listener_take_waiting(struct listener *listener)
+{
+	for (int i = 0; i < BACKLOG && listener->fd >= 0 && accept_one(listener); i++) {
 	}
 }

@@ -54,6 +54,9 @@ MUST_USE bool listener_open(struct listener *listener, const struct listener_set
 MUST_USE bool listener_adopt(struct listener *listener, const struct listener_setup *setup, int fd);
 void listener_start(struct listener *listener);
 
+/* Accepts what waits now, as far as may_accept allows: before listener_close(), which would reset it. */
+void listener_take_waiting(struct listener *listener);
+
 /* Closes the socket; removes a unix socket's file unless it was adopted. */
 void listener_close(struct listener *listener);
 

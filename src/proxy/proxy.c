@@ -50,6 +50,9 @@ void proxy_apply_config(struct proxy *proxy)
 	}
 	proxy->buffers.limit_bytes = proxy->config->limits_buffered_bytes;
 	queue_apply_rows(&proxy->pool->queue, &proxy->tenants);
+	while (proxy_client_count(proxy) > proxy->config->limits_clients &&
+	       proxy_close_idle_client(proxy)) {
+	}
 	if (proxy->is_full && proxy_client_count(proxy) < proxy->config->limits_clients) {
 		proxy->on_room(proxy->owner);
 	}

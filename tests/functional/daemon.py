@@ -33,6 +33,8 @@ class Warmpool:
             settings["upstream.url"] = upstream.format(port=sim.port)
             settings["upstream.ca_file"] = sim.ca_file
         settings.update(options)
+        if listen is None:  # a file says it
+            del settings["listen"]
         arguments = [*wrapper, BINARY, "run", *arguments]
         for key, value in settings.items():
             arguments += ["--set", f"{key}={value}"]

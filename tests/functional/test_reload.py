@@ -7,7 +7,7 @@ import time
 import requests
 
 from crowd import Crowd
-from daemon import Warmpool
+from daemon import Warmpool, read_response
 from replies import new_uniq, poll, submit
 from simctl import Simulator
 
@@ -65,6 +65,57 @@ def test_what_needs_a_restart_is_named(sim, tmp_path):
         assert f"{wp.path}:1: listen_reuseport: needs a restart; the running value stays" in said
         # And again: it still differs from what runs.
         assert "listen_reuseport: needs a restart" in wp.reload("listen_reuseport: true\n")
+
+
+def test_another_upstream_is_refused_whole(sim, tmp_path):
+    """Its trust and its key belong to it: none of them may come to the present one."""
+    url = f"https://localhost:{sim.port}"
+    path = tmp_path / "w.yaml"
+    path.write_text(f"upstream: {{url: '{url}', ca_file: {sim.ca_file}}}\n")
+    with Warmpool(arguments=["-c", str(path)], **{"queue.size": 9}) as wp:
+        before = {connection["number"] for connection in sim.connections()}
+        key = tmp_path / "key"
+        key.write_text("fedcba9876543210fedcba9876543210\n")
+        key.chmod(0o600)
+        path.write_text(f"upstream:\n  url: https://other.example\n  api_key_file: {key}\n")
+        wp.process.send_signal(signal.SIGHUP)
+        wp.wait_log(r"w\.yaml:2: upstream\.url: needs a restart")
+        wp.wait_log("reload: refused")
+        assert poll(wp, None).status_code == 200
+        assert before <= {connection["number"] for connection in sim.connections()}
+        requests.get(wp.url + "/res.php?action=getbalance&uniq=keyless")
+        assert "fedcba" not in sim.requests(uniq="keyless")[0]["head"]
+
+
+def test_what_is_applied_is_checked_as_it_will_run(sim, tmp_path):
+    """A new file that is good by itself, and not together with what stays until a restart."""
+    path = tmp_path / "w.yaml"
+    path.write_text("listen: ['0.0.0.0:0']\naccess: {allow: [10.0.0.0/8, 127.0.0.0/8]}\n")
+    with Warmpool(sim, listen=None, arguments=["-c", str(path)]) as wp:
+        # The listener stays open to all until then, and with only loopback allowed `check` refuses such a one.
+        path.write_text("listen: ['127.0.0.1:0']\naccess: {allow: [127.0.0.0/8]}\n")
+        wp.process.send_signal(signal.SIGHUP)
+        wp.wait_log("listen: 0.0.0.0:0 is reached by other machines, but access.allow holds only loopback")
+        wp.wait_log("reload: refused")
+        # What runs was not touched by that: the first file is no change.
+        path.write_text("listen: ['0.0.0.0:0']\naccess: {allow: [10.0.0.0/8, 127.0.0.0/8]}\n")
+        wp.process.send_signal(signal.SIGHUP)
+        wp.wait_log("reload: done")
+        assert wp.log().count("needs a restart") == 1
+
+
+def test_fewer_clients_are_let_go(sim, tmp_path):
+    with Configured(sim, tmp_path / "w.yaml", "limits: {clients: 100}\n") as wp:
+        sockets = [wp.connect() for _ in range(40)]
+        for sock in sockets:
+            sock.sendall(b"GET /res.php?key=k&action=getbalance HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert read_response(sock)[0] == 200
+        before = wp.descriptors()
+        wp.reload("limits: {clients: 10}\n")
+        sim.wait(lambda _: wp.descriptors() <= before - 30)
+        assert poll(wp, None).status_code == 200
+        for sock in sockets:
+            sock.close()
 
 
 def test_connections_survive_unless_tls_changed(sim, tmp_path):

@@ -53,3 +53,16 @@ def test_a_second_signal_ends_at_once(sim):
             wp.process.send_signal(signal.SIGTERM)
             assert wp.process.wait(5) == 1
         wp.stop(expect=1)
+
+
+def test_who_waits_to_be_accepted_is_served(sim):
+    with Warmpool(sim) as wp:
+        wp.process.send_signal(signal.SIGSTOP)
+        clients = [wp.connect() for _ in range(300)]
+        for client in clients:
+            client.sendall(b"GET /echo HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        wp.terminate()
+        wp.process.send_signal(signal.SIGCONT)
+        for client in clients:
+            assert read_response(client)[0] == 200
+            client.close()

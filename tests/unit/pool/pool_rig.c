@@ -385,6 +385,14 @@ void rig_resolve(unsigned addresses)
 	pool_set_addresses(&rig.pool, addrs, count, ERR_NONE);
 }
 
+void rig_pass_with_spares(uint64_t ms, size_t least)
+{
+	for (uint64_t passed = 0; passed < ms; passed += 50) {
+		rig_pass(50);
+		ck_assert_uint_ge(rig_spares(), least);
+	}
+}
+
 void rig_begin(const struct pool_settings *settings, size_t addresses)
 {
 	const struct pool_setup setup = {.base = rig.base = event_base_new(),

@@ -64,6 +64,8 @@ void rig_settle(void);
 void rig_pass(uint64_t ms);
 /* In steps, so that every timer sees its own moment. */
 void rig_pass_slowly(uint64_t ms, uint64_t step_ms);
+/* The same in steps of 50 ms, with so many spares there after each. */
+void rig_pass_with_spares(uint64_t ms, size_t least);
 
 /* From now on connects to it get no answer. */
 void rig_make_deaf(unsigned address);
