@@ -214,7 +214,7 @@ static void suggest(struct doctor *doctor)
 {
 	unsigned said = 0;
 
-	if (!doctor->findings.has_answer) {
+	if (doctor->findings.usable == 0) {
 		return;
 	}
 	report_heading(&doctor->report, "suggestions");

@@ -131,16 +131,12 @@ static void print_answer(struct doctor *doctor, const struct probe *probe)
 /* What a connection kept open is worth, from the first address that answers. */
 static void print_saving(struct doctor *doctor, const struct probe *probe)
 {
-	struct doctor_findings *findings = &doctor->findings;
+	uint64_t opening_us = probe->tcp_us + probe->tls_us;
+	char open[REPORT_TIME_BYTES];
 	char fresh[REPORT_TIME_BYTES];
-	char again[REPORT_TIME_BYTES];
+	char saved[REPORT_TIME_BYTES];
 
-	findings->has_answer = true;
-	findings->stays_open = probe->answers >= 2;
-	findings->hint_s = http_head_keep_alive_seconds(&probe->head);
-	findings->fresh_us = probe->tcp_us + probe->tls_us;
-	findings->call_us = findings->stays_open ? probe->again_us : probe->first_us;
-	if (!findings->stays_open) {
+	if (probe->answers < 2) {
 		report_warning(&doctor->report, "stays open",
 			       "no: %s, so every call pays for a new connection",
 			       probe->head.has_close ? "the server says Connection: close"
@@ -149,9 +145,9 @@ static void print_saving(struct doctor *doctor, const struct probe *probe)
 	}
 	report_line(
 		&doctor->report, "stays open",
-		"yes: a call over it takes %s; a new connection costs %s more, so the pool saves %s a call",
-		report_time(findings->call_us, again), report_time(findings->fresh_us, fresh),
-		fresh);
+		"yes: a call over it takes %s, on a new connection %s: the pool saves %s a call",
+		report_time(probe->again_us, open),
+		report_time(probe->again_us + opening_us, fresh), report_time(opening_us, saved));
 }
 
 static const char *stage_label(enum probe_stage stage)
@@ -258,6 +254,7 @@ static void measure(struct doctor *doctor, const struct addr *addr)
 		return;
 	}
 	if (is_first) {
+		findings->hint_s = http_head_keep_alive_seconds(&probe.head);
 		print_saving(doctor, &probe);
 		print_skew(doctor, &probe);
 	}

@@ -21,14 +21,9 @@ struct tls_client;
 
 /* What was learned of the upstream. */
 struct doctor_findings {
-	size_t usable;   /* addresses that gave an answer */
-	bool has_answer; /* of the first usable one; then the fields below are filled */
-	bool stays_open; /* after an answer */
-	uint64_t
-		fresh_us; /* TCP and a full handshake: what a new connection costs before its request leaves */
-	uint64_t call_us;    /* a call over an open connection */
-	uint64_t hint_s;     /* of Keep-Alive; 0: none */
-	uint64_t slowest_us; /* TCP and TLS, of all usable addresses */
+	size_t usable;       /* addresses that gave an answer */
+	uint64_t hint_s;     /* of Keep-Alive, from the first of them; 0: none */
+	uint64_t slowest_us; /* TCP and TLS, of all of them */
 };
 
 struct doctor {

@@ -59,7 +59,7 @@ def test_a_good_upstream_is_measured():
     assert line(report, "certificate").startswith("CN=localhost, issued by CN=Simulated API test CA;")
     assert 28 <= int(re.search(r"(\d+) days left", report)[1]) <= 30
     assert "Keep-Alive: timeout=30" in line(report, "HEAD /")
-    saved = re.search(r"a call over it takes ([\d.]+) ms; a new connection costs ([\d.]+) ms more", line(report, "stays open"))
+    saved = re.search(r"takes ([\d.]+) ms, on a new connection [\d.]+ ms: the pool saves ([\d.]+) ms", line(report, "stays open"))
     assert float(saved[1]) >= 20 and float(saved[2]) >= 20
     assert "lends nothing idle longer than 28s" in report
     # Two harmless requests over one connection, and a second connection without any.
