@@ -308,6 +308,7 @@ static void examine(struct doctor *doctor)
 		doctor_address(doctor, &doctor->names.addrs[i]);
 	}
 	if (has_addresses && doctor->findings.usable == 0 && doctor->report.faults == 0) {
+		report_heading(&doctor->report, "all addresses");
 		report_fault(&doctor->report, "", "none of these %zu addresses can be used",
 			     doctor->names.count);
 	}

@@ -82,7 +82,7 @@ static void print_resumption(struct doctor *doctor, const struct addr *addr)
 		report_warning(&doctor->report, "TLS again",
 			       "a second connection right after the first did not come about");
 		report_remedy(&doctor->report,
-			      "does the server bound connections by address? Lower pool.size then");
+			      "does something on the way limit how often connections may be made?");
 		return;
 	}
 	report_line(&doctor->report, "TLS again", "%s, %s", report_time(probe.tls_us, took),

@@ -14,7 +14,10 @@ char *reason_text(struct span text, char out[REASON_TEXT_BYTES])
 	size_t len = 0;
 
 	while (len < most && text.data[len] != '\r' && text.data[len] != '\n') {
-		out[len] = text.data[len] >= ' ' && text.data[len] <= '~' ? text.data[len] : '?';
+		out[len] = '?';
+		if (text.data[len] >= ' ' && text.data[len] <= '~') {
+			out[len] = text.data[len];
+		}
 		len++;
 	}
 	out[len] = '\0';
@@ -39,7 +42,7 @@ bool reason_read_date(struct span text, int64_t *ret_seconds)
 	const char *rest;
 	struct tm tm = {0};
 
-	if (text.len >= sizeof(copy)) {
+	if (text.len == 0 || text.len >= sizeof(copy)) {
 		return false;
 	}
 	memcpy(copy, text.data, text.len);
@@ -68,6 +71,11 @@ static bool is_scheme(struct span text)
 	return text.data[text.len - 1] == ':';
 }
 
+static bool ends_authority(char c)
+{
+	return c == '/' || c == '?' || c == '#';
+}
+
 bool reason_url_host(struct span url, struct span *ret_host)
 {
 	const char *slashes = url.len > 0 ? memmem(url.data, url.len, "//", 2) : NULL;
@@ -79,7 +87,7 @@ bool reason_url_host(struct span url, struct span *ret_host)
 		return false;
 	}
 	rest = (struct span){slashes + 2, url.len - (size_t)(slashes + 2 - url.data)};
-	while (len < rest.len && memchr("/?#", rest.data[len], 3) == NULL) {
+	while (len < rest.len && !ends_authority(rest.data[len])) {
 		len++;
 	}
 	return http_split_authority((struct span){rest.data, len}, ret_host, &port);

@@ -78,9 +78,13 @@ def test_every_address_is_measured():
         # One that fails beside one that works is a warning.
         sim.refuse(address="::1")
         status, report = doctor(sim=sim, wrapper=["env", f"CARES_HOSTS={hosts}"])
-    assert status == 0
-    assert "warning: refused" in line(report, "TCP") + report
-    assert report.endswith("The upstream can be used, with 1 warning.\n")
+        assert status == 0
+        assert "warning: refused" in report
+        assert report.endswith("The upstream can be used, with 1 warning.\n")
+        sim.refuse()
+        status, report = doctor(sim=sim, wrapper=["env", f"CARES_HOSTS={hosts}"])
+    assert status == 1
+    assert "FAULT: none of these 2 addresses can be used" in report
 
 
 def test_what_is_not_so_good_is_said(sim):

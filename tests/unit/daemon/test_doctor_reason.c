@@ -215,6 +215,7 @@ START_TEST(test_dates)
 	ck_assert(!reason_read_date(SPAN("Sun, 06 Nov 1994 08:49:37"), &seconds));
 	ck_assert(!reason_read_date(SPAN("Sun, 06 Nov 1994 08:49:37 GMT+1"), &seconds));
 	ck_assert(!reason_read_date(SPAN(""), &seconds));
+	ck_assert(!reason_read_date((struct span){0}, &seconds));
 	ck_assert(!reason_read_date(SPAN("a date that is longer than any date in HTTP may ever be"),
 				    &seconds));
 }
