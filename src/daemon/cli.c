@@ -23,15 +23,17 @@ static const struct {
 	{"run", CLI_RUN},
 	{"check", CLI_CHECK},
 	{"options", CLI_OPTIONS},
+	{"doctor", CLI_DOCTOR},
 };
 
 /* Of the contract, but built by later issues. */
-static const char *const later_commands[] = {"status", "doctor"};
+static const char *const later_commands[] = {"status"};
 
 static const char usage[] =
 	"usage: warmpool [run] [-c FILE] [--set KEY=VALUE]...   serve, in the foreground\n"
 	"       warmpool check [-c FILE] [--set KEY=VALUE]...   say what is wrong with the configuration\n"
 	"       warmpool options                                list every option\n"
+	"       warmpool doctor [-c FILE] [--set KEY=VALUE]...  measure the upstream once, and say what is wrong\n"
 	"       warmpool --version | --help\n"
 	"\n"
 	"  -c FILE           the configuration; without it /etc/warmpool/warmpool.yaml if present\n"
@@ -309,6 +311,7 @@ int cli_answer(const struct cli *cli, FILE *out, FILE *err)
 		fputs(usage, out);
 		break;
 	case CLI_RUN:
+	case CLI_DOCTOR:
 		break;
 	}
 	/* A full disk or a closed pipe must not look like success. */

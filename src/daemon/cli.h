@@ -3,7 +3,8 @@
  *
  *   struct cli cli;
  *   if (!cli_parse(&cli, argc, argv, stderr)) return CLI_EXIT_USAGE;
- *   if (cli.command != CLI_RUN) → cli_answer(), whose value is the exit status
+ *   if (cli.command is neither CLI_RUN nor CLI_DOCTOR) → cli_answer(), whose value is the exit status
+ *   if it is CLI_DOCTOR → doctor_run() (doctor.h), the same
  *   else cli_load(), cli_print_problems(), and the daemon; cli_load() again on every SIGHUP.
  */
 #pragma once
@@ -19,7 +20,7 @@ struct config_problems;
 
 enum { CLI_EXIT_OK = 0, CLI_EXIT_FAILED = 1, CLI_EXIT_USAGE = 2 };
 
-enum cli_command { CLI_RUN, CLI_CHECK, CLI_OPTIONS, CLI_VERSION, CLI_HELP };
+enum cli_command { CLI_RUN, CLI_CHECK, CLI_OPTIONS, CLI_DOCTOR, CLI_VERSION, CLI_HELP };
 
 struct cli {
 	enum cli_command command;

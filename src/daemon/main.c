@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "daemon/cli.h"
+#include "daemon/doctor.h"
 #include "daemon/reload.h"
 #include "daemon/worker.h"
 
@@ -46,6 +47,17 @@ static int load_and_run(const struct cli *cli)
 	return status;
 }
 
+static int answer(const struct cli *cli)
+{
+	if (cli->command == CLI_RUN) {
+		return load_and_run(cli);
+	}
+	if (cli->command == CLI_DOCTOR) {
+		return doctor_run(cli, stdout);
+	}
+	return cli_answer(cli, stdout, stderr);
+}
+
 int main(int argc, char **argv)
 {
 	struct cli cli;
@@ -54,7 +66,7 @@ int main(int argc, char **argv)
 	if (!cli_parse(&cli, argc, argv, stderr)) {
 		return CLI_EXIT_USAGE;
 	}
-	status = cli.command == CLI_RUN ? load_and_run(&cli) : cli_answer(&cli, stdout, stderr);
+	status = answer(&cli);
 	cli_fini(&cli);
 	return status;
 }

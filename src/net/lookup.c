@@ -417,3 +417,24 @@ const char *lookup_status_text(int status)
 		return ares_strerror(status);
 	}
 }
+
+enum lookup_verdict lookup_verdict_of(int status)
+{
+	switch (status) {
+	case ARES_SUCCESS:
+		return LOOKUP_FOUND;
+	case ARES_ENOTFOUND:
+		return LOOKUP_NO_SUCH_NAME;
+	case ARES_ENODATA:
+		return LOOKUP_NO_ADDRESS;
+	case ARES_ECANCELLED:
+	case ARES_ETIMEOUT:
+		return LOOKUP_SERVERS_SILENT;
+	case ARES_ECONNREFUSED:
+	case ARES_ESERVFAIL:
+	case ARES_EREFUSED:
+		return LOOKUP_SERVERS_FAIL;
+	default:
+		return LOOKUP_OTHER_FAULT;
+	}
+}

@@ -75,3 +75,15 @@ void lookup_start(struct lookup *lookup, const struct addr *known, size_t known_
 
 /* For a log line. */
 const char *lookup_status_text(int status);
+
+/* What a status means to who has to mend it. */
+enum lookup_verdict {
+	LOOKUP_FOUND,
+	LOOKUP_NO_SUCH_NAME,
+	LOOKUP_NO_ADDRESS,     /* the name is there, with neither A nor AAAA */
+	LOOKUP_SERVERS_SILENT, /* no answer in time */
+	LOOKUP_SERVERS_FAIL, /* they fail, refuse or cannot be reached; or none is set and none runs here */
+	LOOKUP_OTHER_FAULT,
+};
+
+enum lookup_verdict lookup_verdict_of(int status);

@@ -28,6 +28,7 @@
 
 struct clock;
 struct tls_client;
+struct tls_facts;
 
 struct stream_ops {
 	void (*on_tcp_up)(void *owner); /* the handshake begins; NULL where nobody asks */
@@ -61,8 +62,8 @@ struct stream {
 	struct addr peer;
 	uint64_t plain_written_bytes;
 	uint64_t connect_us; /* when the connect began */
-	uint64_t tcp_up_us; /* when the TCP connection stood */
-	uint64_t tls_up_us; /* when the handshake was done */
+	uint64_t tcp_up_us;  /* when the TCP connection stood */
+	uint64_t tls_up_us;  /* when the handshake was done */
 	int last_errno;
 	bool is_connecting;
 	bool is_handshaking;
@@ -152,3 +153,5 @@ bool stream_expects_tickets(const struct stream *stream);
 
 bool stream_was_resumed(const struct stream *stream);
 const char *stream_tls_version(const struct stream *stream); /* "" when plain */
+/* From inside on_connected only; of a plain stream all is empty. */
+void stream_tls_facts(const struct stream *stream, struct tls_facts *ret_facts);

@@ -1,5 +1,6 @@
 /* What the kernel and OpenSSL know of a stream: evidence for a repeat, and the handshake's outcome. */
 #include "net/stream.h"
+#include "net/tls_facts.h"
 
 #include <openssl/bio.h>
 #include <openssl/ssl.h>
@@ -55,4 +56,9 @@ bool stream_was_resumed(const struct stream *stream)
 const char *stream_tls_version(const struct stream *stream)
 {
 	return stream->ssl != NULL ? SSL_get_version(stream->ssl) : "";
+}
+
+void stream_tls_facts(const struct stream *stream, struct tls_facts *ret_facts)
+{
+	tls_facts_read(stream->ssl, stream->tls_up_us != 0, stream->last_errno, ret_facts);
 }
