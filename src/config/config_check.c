@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "config/config.h"
 #include "config/config_key.h"
+#include "config/config_listen.h"
 #include "config/config_tokens.h"
 #include "config/url.h"
 
@@ -24,174 +25,6 @@ struct check {
 static const char *at(struct check *check, enum option_id id)
 {
 	return config_where(check->config->origins[id], config_options[id].key, check->where);
-}
-
-static bool is_digits(const char *text)
-{
-	return text[0] != '\0' && text[strspn(text, "0123456789")] == '\0';
-}
-
-/* Why addr_parse() refuses a text, and what to write instead. */
-static const char *explain_address(const char *text)
-{
-	const char *colon = strrchr(text, ':');
-	struct addr addr;
-
-	if (strncmp(text, "unix:", 5) == 0) {
-		return text[5] == '/'
-			       ? "is too long a path: at most 107 bytes"
-			       : "needs an absolute path, as in unix:/run/warmpool/http.sock";
-	}
-	if (text[0] == '/') {
-		return "is a path; write unix: before it";
-	}
-	if (is_digits(text) || (text[0] == ':' && is_digits(text + 1))) {
-		return "needs an address before the port: 127.0.0.1:PORT for this machine, 0.0.0.0:PORT or [::]:PORT for "
-		       "all networks";
-	}
-	if (text[0] == '*') {
-		return "is no address; for all networks write 0.0.0.0:PORT or [::]:PORT";
-	}
-	if (strchr(text, '%') != NULL) {
-		return "has a zone (%), which is not supported; write an address without one";
-	}
-	if (addr_parse_ip(span_of(text), 0, &addr) && addr.sa.any.sa_family == AF_INET) {
-		return "needs a port, as in 127.0.0.1:8080";
-	}
-	if (text[0] == '[') {
-		return "is no address with a port, as in [::1]:8080";
-	}
-	if (colon != NULL && memchr(text, ':', (size_t)(colon - text)) != NULL) {
-		return "needs brackets around an IPv6 address, and a port: [::1]:8080";
-	}
-	if (colon != NULL && is_digits(colon + 1) &&
-	    strspn(text, "0123456789.") != (size_t)(colon - text)) {
-		return "has a name where an address must stand; write 127.0.0.1:PORT or [::1]:PORT instead of localhost:PORT";
-	}
-	return "is no address with a port, as in 127.0.0.1:8080, [::1]:8080 or unix:/run/warmpool/http.sock";
-}
-
-static bool read_address(struct check *check, enum option_id id, const char *text,
-			 struct addr *ret_addr)
-{
-	char quoted[CONFIG_QUOTE_BYTES];
-
-	if (addr_parse(text, ret_addr)) {
-		return true;
-	}
-	config_problem(check->problems, at(check, id), "%s %s", config_quote(span_of(text), quoted),
-		       explain_address(text));
-	return false;
-}
-
-static bool is_loopback_network(const struct cidr *cidr)
-{
-	if (cidr->family == AF_INET) {
-		return cidr->bits >= 8 && cidr->bytes[0] == 127;
-	}
-	return cidr->bits == 128 &&
-	       memcmp(cidr->bytes, &in6addr_loopback, sizeof(in6addr_loopback)) == 0;
-}
-
-/* Are all networks within 127.0.0.0/8 and ::1? Of none, and of what does not parse, that is true too. */
-static bool is_loopback_only(const struct string_list *networks)
-{
-	struct cidr cidr;
-
-	for (size_t i = 0; i < networks->count; i++) {
-		if (cidr_parse(networks->items[i], &cidr) && !is_loopback_network(&cidr)) {
-			return false;
-		}
-	}
-	return true;
-}
-
-/* An address that others reach, while only this machine is allowed: nobody meant that. */
-static void check_reach(struct check *check, enum option_id listen, const struct addr *addr,
-			enum option_id allow, const struct string_list *networks)
-{
-	char text[ADDR_TEXT_BYTES];
-
-	if (addr_is_local(addr)) {
-		return;
-	}
-	if (!addr_is_loopback(addr) && is_loopback_only(networks)) {
-		config_problem(
-			check->problems, at(check, listen),
-			"%s is reached by other machines, but %s holds only loopback networks, so all of them "
-			"would be refused; add theirs to %s, or listen on 127.0.0.1",
-			addr_write(addr, text), config_options[allow].key,
-			config_options[allow].key);
-	} else if (networks->count == 0) {
-		config_warning(check->problems, at(check, allow),
-			       "is empty, so every client of %s will be refused; add 127.0.0.0/8",
-			       addr_write(addr, text));
-	}
-}
-
-/* Is this address among the first `count` of a list? Port 0 (any free one) clashes with nothing. */
-static bool is_among(const struct addr *addr, const struct string_list *list, size_t count)
-{
-	struct addr other;
-
-	if (!addr_is_local(addr) && addr_port(addr) == 0) {
-		return false;
-	}
-	for (size_t i = 0; i < count; i++) {
-		if (addr_parse(list->items[i], &other) && addr_is_equal(addr, &other)) {
-			return true;
-		}
-	}
-	return false;
-}
-
-static void check_listen(struct check *check)
-{
-	const struct config *config = check->config;
-	const struct string_list *listen = &config->listen;
-	struct addr addr;
-
-	if (listen->count == 0) {
-		config_problem(check->problems, at(check, OPTION_ID_listen),
-			       "is empty; give at least one address, as in 127.0.0.1:8080");
-	}
-	for (size_t i = 0; i < listen->count; i++) {
-		if (!read_address(check, OPTION_ID_listen, listen->items[i], &addr)) {
-			continue;
-		}
-		check_reach(check, OPTION_ID_listen, &addr, OPTION_ID_access_allow,
-			    &config->access_allow);
-		if (is_among(&addr, listen, i)) {
-			config_problem(check->problems, at(check, OPTION_ID_listen),
-				       "%s is given twice; keep one", listen->items[i]);
-		}
-	}
-}
-
-static void check_admin_listen(struct check *check)
-{
-	const struct config *config = check->config;
-	struct addr addr;
-
-	if (strcmp(config->admin_listen, "off") == 0) {
-		return;
-	}
-	if (config->admin_listen[0] == '\0') {
-		config_problem(check->problems, at(check, OPTION_ID_admin_listen),
-			       "is empty; write an address, or off to have no admin interface");
-		return;
-	}
-	if (!read_address(check, OPTION_ID_admin_listen, config->admin_listen, &addr)) {
-		return;
-	}
-	check_reach(check, OPTION_ID_admin_listen, &addr, OPTION_ID_admin_allow,
-		    &config->admin_allow);
-	if (is_among(&addr, &config->listen, config->listen.count)) {
-		config_problem(
-			check->problems, at(check, OPTION_ID_admin_listen),
-			"%s stands in listen too; the admin interface needs an address of its own",
-			config->admin_listen);
-	}
 }
 
 static const char *explain_network(const char *text)
@@ -268,20 +101,6 @@ static void check_hosts(struct check *check, enum option_id id, const struct str
 	}
 }
 
-/* Does any listener serve other machines? */
-static bool is_reached_by_others(const struct string_list *listen)
-{
-	struct addr addr;
-
-	for (size_t i = 0; i < listen->count; i++) {
-		if (addr_parse(listen->items[i], &addr) && !addr_is_local(&addr) &&
-		    !addr_is_loopback(&addr)) {
-			return true;
-		}
-	}
-	return false;
-}
-
 static void check_tokens_file(struct check *check, const char *path)
 {
 	const char *where = at(check, OPTION_ID_access_tokens);
@@ -305,8 +124,8 @@ static void check_tokens(struct check *check)
 
 	if (path != NULL) {
 		check_tokens_file(check, path);
-	} else if (is_reached_by_others(&config->listen) &&
-		   !is_loopback_only(&config->access_allow)) {
+	} else if (config_listen_reached_by_others(&config->listen) != NULL &&
+		   !config_networks_are_loopback(&config->access_allow)) {
 		config_warning(
 			check->problems, at(check, OPTION_ID_access_allow),
 			"without access.tokens everyone in these networks can spend your balance; give each "
@@ -430,7 +249,7 @@ void config_check(const struct config *config, struct config_problems *problems)
 {
 	struct check check = {.config = config, .problems = problems};
 
-	check_listen(&check);
+	config_listen_check(config, problems);
 	check_url(&check);
 	check_tls(&check);
 	config_key_check(config, problems);
@@ -440,7 +259,6 @@ void config_check(const struct config *config, struct config_problems *problems)
 	check_hosts(&check, OPTION_ID_access_hosts, &config->access_hosts);
 	check_tokens(&check);
 	check_clients(&check);
-	check_admin_listen(&check);
 	check_networks(&check, OPTION_ID_admin_allow, &config->admin_allow);
 	check_hosts(&check, OPTION_ID_admin_hosts, &config->admin_hosts);
 	check_pending(&check);

@@ -4,6 +4,7 @@
 #include "base/addr.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "config/config_listen.h"
 #include "config/config_tokens.h"
 #include "config/config_value.h"
 #include "config/url.h"
@@ -142,25 +143,11 @@ static void check_file(const char *path, const char *where, struct config_proble
 	}
 }
 
-/* The first address that other machines reach, or NULL. */
-static const char *find_reached_by_others(const struct string_list *listen)
-{
-	struct addr addr;
-
-	for (size_t i = 0; i < listen->count; i++) {
-		if (addr_parse(listen->items[i], &addr) && !addr_is_local(&addr) &&
-		    !addr_is_loopback(&addr)) {
-			return listen->items[i];
-		}
-	}
-	return NULL;
-}
-
 /* Where the key would go, and at whose bidding. */
 static void check_use(const struct config *config, const char *where,
 		      struct config_problems *problems)
 {
-	const char *address = find_reached_by_others(&config->listen);
+	const char *address = config_listen_reached_by_others(&config->listen);
 	char *tokens = config_tokens_path(config);
 	struct upstream_url url;
 	const char *fault;

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "config/config.h"
 #include "config/config_yaml.h"
+#include "daemon/credentials.h"
 #include "version.h"
 
 #include <errno.h>
@@ -242,6 +243,10 @@ static int answer_check(const struct cli *cli, FILE *out, FILE *err)
 	struct config_problems problems = {0};
 	bool is_good = cli_load(cli, &config, &problems);
 
+	if (is_good) {
+		credentials_check(&config, &problems);
+		is_good = problems.errors == 0;
+	}
 	cli_print_problems(&problems, err);
 	if (is_good) {
 		fprintf(out, "%s: ok\n", file != NULL ? file : "defaults");

@@ -3,6 +3,7 @@
 #include "base/macros.h"
 #include "base/str.h"
 #include "config/config.h"
+#include "config/config_listen.h"
 #include "daemon/doctor_parts.h"
 #include "daemon/doors.h"
 #include "daemon/limits.h"
@@ -169,13 +170,13 @@ static int try_to_bind(const struct addr *addr)
 
 static void look_at_listener(struct doctor *doctor, const char *text)
 {
-	struct addr addr;
+	struct listen_at at;
 	int error;
 
-	if (!addr_parse(text, &addr)) {
+	if (!config_listen_parse(text, &at)) {
 		return;
 	}
-	error = try_to_bind(&addr);
+	error = try_to_bind(&at.addr);
 	switch (error) {
 	case 0:
 		report_line(&doctor->report, "listen", "%s is free: no warmpool runs there", text);
@@ -203,11 +204,15 @@ bool doctor_is_ourselves(const struct config *config, const struct addr *addr)
 
 	for (size_t i = 0; i < config->listen.count && !found; i++) {
 		struct door door = {.listener = {.fd = -1}};
+		struct listen_at at;
 
 		doors.items = &door;
 		doors.count = 1;
-		found = addr_parse(config->listen.items[i], &door.listener.addr) &&
-			doors_are_at(&doors, addr);
+		found = config_listen_parse(config->listen.items[i], &at);
+		if (found) {
+			door.listener.addr = at.addr;
+			found = doors_are_at(&doors, addr);
+		}
 	}
 	return found;
 }

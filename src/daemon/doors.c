@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/config.h"
+#include "config/config_listen.h"
 #include "daemon/service.h"
 #include "proxy/client.h"
 #include "proxy/proxy.h"
@@ -22,7 +23,7 @@ static bool on_accept(void *owner, int fd, const struct addr *peer)
 	struct proxy *proxy = door->doors->proxy;
 	uint16_t port = addr_is_local(&door->listener.addr) ? 0 : addr_port(&door->listener.addr);
 
-	client_new(proxy, fd, peer, port);
+	client_new(proxy, fd, peer, port, door->is_tls ? door->doors->tls : NULL);
 	/* may_accept() closes an idle client for the next: only once the loop has said that one waits. */
 	return proxy_client_count(proxy) < proxy->config->limits_clients;
 }
@@ -73,15 +74,19 @@ static bool open_door(struct doors *doors, const struct config *config,
 {
 	struct door *door = next_door(doors, setup);
 	char where[CONFIG_WHERE_BYTES];
-	struct addr addr;
+	struct listen_at at;
 	int error;
 
-	if (addr_parse(text, &addr) && listener_open(&door->listener, setup, &addr)) {
+	if (!config_listen_parse(text, &at)) {
+		abort(); /* it was checked */
+	}
+	if (listener_open(&door->listener, setup, &at.addr)) {
+		door->is_tls = at.is_tls;
 		doors->count++;
 		return true;
 	}
 	error = errno;
-	if (is_skippable(config, &addr, error)) {
+	if (is_skippable(config, &at.addr, error)) {
 		log_write(doors->log, LOG_INFO, "listener", "no IPv6 here: %s is skipped", text);
 		return true;
 	}
@@ -94,17 +99,18 @@ static bool open_door(struct doors *doors, const struct config *config,
 	return false;
 }
 
-static bool adopt_door(struct doors *doors, struct listener_setup *setup, int fd)
+static bool adopt_door(struct doors *doors, struct listener_setup *setup, int fd, bool is_tls)
 {
 	struct door *door = next_door(doors, setup);
 
 	if (listener_adopt(&door->listener, setup, fd)) {
+		door->is_tls = is_tls;
 		doors->count++;
 		return true;
 	}
 	log_write(doors->log, LOG_ERROR, "listener",
 		  "descriptor %d from systemd is no listening stream socket: %s; "
-		  "the socket unit needs ListenStream= and FileDescriptorName=http",
+		  "the socket unit needs ListenStream= and FileDescriptorName=http (or https)",
 		  fd, strerror(errno));
 	return false;
 }
@@ -114,12 +120,14 @@ static bool adopt_doors(struct doors *doors, struct listener_setup *setup,
 			const struct service_socket *sockets, int count)
 {
 	for (int i = 0; i < count; i++) {
-		if (strcmp(sockets[i].name, "http") != 0) {
+		bool is_tls = strcmp(sockets[i].name, "https") == 0;
+
+		if (!is_tls && strcmp(sockets[i].name, "http") != 0) {
 			log_write(doors->log, LOG_WARNING, "listener",
 				  "descriptor %d from systemd is not used: it is named %s; "
-				  "only FileDescriptorName=http is served",
+				  "only FileDescriptorName=http and =https are served",
 				  sockets[i].fd, sockets[i].name);
-		} else if (!adopt_door(doors, setup, sockets[i].fd)) {
+		} else if (!adopt_door(doors, setup, sockets[i].fd, is_tls)) {
 			return false;
 		}
 	}
@@ -156,6 +164,20 @@ bool doors_open(struct doors *doors, const struct config *config, struct proxy *
 			return false;
 		}
 	}
+	return true;
+}
+
+bool doors_set_tls(struct doors *doors, struct tls_server *tls)
+{
+	for (size_t i = 0; tls == NULL && i < doors->count; i++) {
+		if (doors->items[i].is_tls) {
+			log_write(
+				doors->log, LOG_ERROR, "listener",
+				"a listening socket for TLS needs tls.cert_file and tls.key_file");
+			return false;
+		}
+	}
+	doors->tls = tls;
 	return true;
 }
 
@@ -203,8 +225,11 @@ char *doors_write(const struct doors *doors, char *out, size_t out_bytes)
 
 	out[0] = '\0';
 	for (size_t i = 0; i < doors->count && len < out_bytes; i++) {
-		len += (size_t)snprintf(out + len, out_bytes - len, "%s%s", i > 0 ? " " : "",
-					addr_write(&doors->items[i].listener.addr, text));
+		const struct door *door = &doors->items[i];
+
+		len += (size_t)snprintf(out + len, out_bytes - len, "%s%s%s", i > 0 ? " " : "",
+					door->is_tls ? "tls:" : "",
+					addr_write(&door->listener.addr, text));
 	}
 	return out;
 }

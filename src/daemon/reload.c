@@ -3,13 +3,9 @@
 
 #include "base/log.h"
 #include "config/config.h"
-#include "config/config_key.h"
 #include "daemon/cli.h"
-#include "proxy/tokens.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 
 void reload_log_problems(const struct config_problems *problems, struct log *log,
 			 const char *object)
@@ -74,28 +70,6 @@ static bool check_mixed(struct config *running, struct config *next, struct log 
 	return is_good;
 }
 
-bool reload_read_key(const struct config *config, struct api_key *ret_key, struct log *log)
-{
-	const enum option_id id = OPTION_ID_upstream_api_key_file;
-	struct config_problems problems = {0};
-	char where[CONFIG_WHERE_BYTES];
-	char *path = config_key_path(config);
-	bool is_good = true;
-
-	*ret_key = (struct api_key){0};
-	if (path != NULL) {
-		if (prctl(PR_SET_DUMPABLE, 0) != 0) {
-			abort(); /* the kernel knows this call, or nothing here holds */
-		}
-		config_where(config->origins[id], config_options[id].key, where);
-		is_good = config_key_read(path, where, &problems, ret_key);
-		reload_log_problems(&problems, log, "reload");
-		config_problems_fini(&problems);
-	}
-	free(path);
-	return is_good;
-}
-
 bool reload_read(const struct cli *cli, struct config *running, struct config *ret_next,
 		 struct log *log)
 {
@@ -112,14 +86,4 @@ bool reload_read(const struct cli *cli, struct config *running, struct config *r
 	}
 	*ret_next = next;
 	return true;
-}
-
-bool reload_read_tokens(const struct config *config, struct tokens **ret_tokens, struct log *log)
-{
-	struct config_problems problems = {0};
-	bool is_good = tokens_load(config, &problems, ret_tokens);
-
-	reload_log_problems(&problems, log, "reload");
-	config_problems_fini(&problems);
-	return is_good;
 }

@@ -2,23 +2,20 @@
 #include "daemon/worker.h"
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/config.h"
-#include "config/config_key.h"
 #include "config/url.h"
+#include "daemon/credentials.h"
 #include "daemon/doors.h"
 #include "daemon/limits.h"
 #include "daemon/reload.h"
 #include "daemon/service.h"
 #include "net/resolver.h"
 #include "net/timer.h"
-#include "net/tls.h"
 #include "pool/janitor.h"
 #include "pool/pool.h"
 #include "proxy/proxy.h"
-#include "proxy/tokens.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -30,7 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WARM_WAIT_MS = 10000, EXIT_BY_SECOND_SIGNAL = 1, CA_BYTES_MAX = 64 << 20 };
+enum { WARM_WAIT_MS = 10000, EXIT_BY_SECOND_SIGNAL = 1 };
 
 struct worker {
 	const struct cli *cli; /* borrowed; what a reload reads again */
@@ -39,9 +36,8 @@ struct worker {
 	struct clock clock;
 	struct event_base *base; /* owned */
 	struct upstream_url url;
-	struct tls_client *tls;    /* one reference; NULL when the upstream is plain */
-	struct span ca_text;       /* owned; the CA file's contents that `tls` trusts */
-	struct resolver *resolver; /* owned */
+	struct credentials credentials; /* owned; what the configuration's files hold */
+	struct resolver *resolver;      /* owned */
 	struct pool pool;
 	struct proxy proxy;
 	struct doors doors;
@@ -198,116 +194,62 @@ static struct pool_settings pool_settings_of(const struct config *config)
 	};
 }
 
-static bool new_tls(const struct worker *worker, const struct config *config,
-		    struct tls_client **ret_tls)
-{
-	const struct tls_setup setup = {.host = worker->url.host,
-					.ca_file = config->upstream_ca_file,
-					.verify = config->upstream_tls_verify};
-	char error[256];
-	struct tls_client *tls = tls_client_new(&setup, error, sizeof(error));
-
-	if (tls == NULL) {
-		log_write(worker->log, LOG_ERROR, "start", "%s", error);
-		return false;
-	}
-	*ret_tls = tls;
-	return true;
-}
-
 /* --- reload --- */
 
-/* The CA file's contents, so that a renewed file under the same name is seen; empty for the system's store. */
-static struct span read_ca(const struct config *config)
-{
-	char *text = NULL;
-	size_t len = 0;
-
-	if (config->upstream_ca_file[0] != '\0' &&
-	    !file_read(config->upstream_ca_file, CA_BYTES_MAX, &text, &len)) {
-		text = NULL; /* config_check() or OpenSSL says why */
-	}
-	return (struct span){text, text != NULL ? len : 0};
-}
-
-/* The TLS side by this configuration: *ret_tls NULL where it need not change. */
-static bool renew_tls(struct worker *worker, const struct config *next, struct span ca_text,
-		      struct tls_client **ret_tls)
-{
-	bool is_same = strcmp(next->upstream_ca_file, worker->config->upstream_ca_file) == 0 &&
-		       next->upstream_tls_verify == worker->config->upstream_tls_verify &&
-		       span_is(ca_text, worker->ca_text);
-
-	*ret_tls = NULL;
-	return !worker->url.is_tls || is_same || new_tls(worker, next, ret_tls);
-}
-
-/* From the file of the running configuration. Never to an upstream in clear text, wherever the key came from. */
-static void use_key(struct worker *worker, struct api_key *key)
-{
-	if (key->len > 0 && !worker->url.is_tls) {
-		log_write(worker->log, LOG_WARNING, "start",
-			  "the API key has no effect: the upstream is http://");
-		explicit_bzero(key, sizeof(*key));
-	}
-	proxy_set_key(&worker->proxy, key);
-	explicit_bzero(key, sizeof(*key));
-}
-
 /* From the checked configuration that has just taken the running one's place. */
-static void apply_config(struct worker *worker, struct tls_client *tls)
+static void apply_config(struct worker *worker)
 {
 	const struct pool_settings settings = pool_settings_of(worker->config);
+	bool is_new_tls = worker->pool.tls != worker->credentials.tls;
 
 	worker->log->level = (enum log_level)worker->config->log_level;
 	worker->log->format = (enum log_format)worker->config->log_format;
-	if (tls != NULL) {
-		tls_client_unref(worker->tls);
-		worker->tls = tls;
-		worker->pool.tls = tls;
+	worker->proxy.guard.tokens = worker->credentials.tokens;
+	if (is_new_tls) {
+		worker->pool.tls = worker->credentials.tls;
 		janitor_retire_all(&worker->pool, "the TLS settings changed");
 	}
 	resolver_set_ttl_max(worker->resolver, worker->config->upstream_dns_ttl_max_ms);
 	pool_set_settings(&worker->pool, &settings);
 	proxy_apply_config(&worker->proxy);
 	log_write(worker->log, LOG_INFO, "reload", "done: pool.size=%" PRIu64 " new_tls=%d",
-		  worker->config->pool_size, tls != NULL);
+		  worker->config->pool_size, is_new_tls);
+}
+
+/* Replaces what runs, by contents, so that who borrows the one or the other need not know. */
+static void take_over(struct worker *worker, struct config *next, struct credentials *credentials)
+{
+	struct credentials old_credentials = worker->credentials;
+	struct config old = *worker->config;
+
+	*worker->config = *next;
+	worker->credentials = *credentials;
+	explicit_bzero(&credentials->key, sizeof(credentials->key));
+	apply_config(worker);
+	config_fini(&old);
+	credentials_fini(&old_credentials);
 }
 
 static void reload(struct worker *worker)
 {
 	struct config next;
-	struct config old;
-	struct tls_client *tls;
-	struct tokens *tokens = NULL;
-	struct api_key key;
-	struct span ca_text;
+	struct credentials credentials = {0};
 
 	if (!reload_read(worker->cli, worker->config, &next, worker->log)) {
 		return;
 	}
-	ca_text = read_ca(&next);
-	if (!limits_raise(&next, worker->log) || !reload_read_tokens(&next, &tokens, worker->log) ||
-	    !reload_read_key(&next, &key, worker->log) ||
-	    !renew_tls(worker, &next, ca_text, &tls)) {
+	if (!limits_raise(&next, worker->log) ||
+	    !credentials_load(&next, &worker->url, worker->config, &worker->credentials,
+			      worker->log, &credentials) ||
+	    !doors_set_tls(&worker->doors, credentials.server)) {
 		log_write(worker->log, LOG_ERROR, "reload",
 			  "refused: the running configuration stays");
 		reload_swap_fixed(worker->config, &next);
-		tokens_free(tokens);
-		explicit_bzero(&key, sizeof(key));
-		free((char *)(uintptr_t)ca_text.data);
+		credentials_fini(&credentials);
 		config_fini(&next);
 		return;
 	}
-	old = *worker->config;
-	*worker->config = next;
-	config_fini(&old);
-	free((char *)(uintptr_t)worker->ca_text.data);
-	worker->ca_text = ca_text;
-	tokens_free(worker->proxy.guard.tokens);
-	worker->proxy.guard.tokens = tokens;
-	use_key(worker, &key);
-	apply_config(worker, tls);
+	take_over(worker, &next, &credentials);
 }
 
 static void on_reload_signal(evutil_socket_t number, short what, void *arg)
@@ -343,7 +285,7 @@ static void set_up_pool(struct worker *worker)
 					 .log = worker->log,
 					 .buffers = &worker->proxy.buffers,
 					 .codec = &codec_h1,
-					 .tls = worker->tls,
+					 .tls = NULL, /* it comes with the credentials */
 					 .authority = worker->url.authority};
 	const struct pool_settings settings = pool_settings_of(worker->config);
 
@@ -352,6 +294,7 @@ static void set_up_pool(struct worker *worker)
 	worker->proxy.upstream_host = worker->url.host;
 	worker->proxy.upstream_authority = worker->url.authority;
 	worker->proxy.upstream_port = worker->url.port;
+	worker->proxy.api_key = &worker->credentials.key;
 	worker->proxy.on_room = on_room;
 	worker->proxy.owner = worker;
 	proxy_init(&worker->proxy, worker->base, &worker->clock, worker->log, worker->config);
@@ -373,13 +316,11 @@ static struct event_base *new_loop(void)
 struct worker *worker_new(const struct cli *cli, struct config *config, struct log *log)
 {
 	struct worker *worker = mem_alloc(sizeof(*worker));
-	struct api_key key;
 	const char *fault;
 
 	worker->cli = cli;
 	worker->config = config;
 	worker->log = log;
-	worker->ca_text = read_ca(config);
 	clock_init(&worker->clock);
 	worker->base = new_loop();
 	if (worker->base == NULL || !url_parse(config->upstream_url, &worker->url, &fault)) {
@@ -391,17 +332,15 @@ struct worker *worker_new(const struct cli *cli, struct config *config, struct l
 	service_init(&worker->service, worker->base, &worker->clock, write_status, worker);
 	watch_signals(worker);
 	if (!limits_raise(config, log) ||
-	    !reload_read_tokens(config, &worker->proxy.guard.tokens, log) ||
-	    !reload_read_key(config, &key, log) ||
-	    (worker->url.is_tls && !new_tls(worker, config, &worker->tls)) ||
+	    !credentials_load(config, &worker->url, NULL, NULL, log, &worker->credentials) ||
 	    !doors_open(&worker->doors, config, &worker->proxy, worker->base, &worker->clock,
-			log)) {
-		explicit_bzero(&key, sizeof(key));
+			log) ||
+	    !doors_set_tls(&worker->doors, worker->credentials.server)) {
 		worker_free(worker);
 		return NULL;
 	}
-	use_key(worker, &key);
-	worker->pool.tls = worker->tls;
+	worker->pool.tls = worker->credentials.tls;
+	worker->proxy.guard.tokens = worker->credentials.tokens;
 	worker->resolver =
 		resolver_new(&(struct resolver_setup){.base = worker->base,
 						      .clock = &worker->clock,
@@ -458,7 +397,6 @@ void worker_free(struct worker *worker)
 	resolver_free(worker->resolver);
 	pool_fini(&worker->pool);
 	proxy_free(&worker->proxy);
-	tls_client_unref(worker->tls);
 	service_fini(&worker->service);
 	timer_fini(&worker->warm_timer);
 	timer_fini(&worker->drain_timer);
@@ -468,7 +406,7 @@ void worker_free(struct worker *worker)
 	event_base_free(worker->base);
 	libevent_global_shutdown();
 	url_fini(&worker->url);
-	free((char *)(uintptr_t)worker->ca_text.data);
+	credentials_fini(&worker->credentials);
 	doors_fini(&worker->doors);
 	free(worker);
 }

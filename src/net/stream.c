@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "net/tls.h"
+#include "net/tls_server.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 enum {
+	RECORD_BYTES = 16384,    /* the most in one, RFC 8446 section 5.1 */
 	USER_TIMEOUT_MS = 10000, /* unacknowledged bytes this old end the connection */
 	RTO_MAX_MS =
 		1000, /* after a cut of the line the kernel's next try must not be seconds away */
@@ -47,10 +49,21 @@ static void set_up(struct stream *stream, const struct stream_setup *setup, int 
 }
 
 void stream_adopt(struct stream *stream, const struct stream_setup *setup, int fd,
-		  const struct addr *peer)
+		  const struct addr *peer, struct tls_server *tls)
 {
 	set_up(stream, setup, fd, peer);
+	if (tls != NULL) {
+		stream->ssl = tls_server_open(tls, fd);
+		stream->is_handshaking = true;
+	}
 	stream_set_reading(stream, true);
+}
+
+void stream_drop_tls(struct stream *stream)
+{
+	SSL_free(stream->ssl);
+	stream->ssl = NULL;
+	stream->read_waits_for_write = false;
 }
 
 static void set_option(int fd, int level, int name, int value)
@@ -162,12 +175,17 @@ static enum err err_of_handshake(struct stream *stream, int ssl_error, int error
 {
 	long verdict = SSL_get_verify_result(stream->ssl);
 	unsigned long reason = ERR_peek_last_error();
+	bool is_server = SSL_is_server(stream->ssl) == 1;
 
 	stream->last_errno = error;
 	if (verdict != X509_V_OK && SSL_get_verify_mode(stream->ssl) != SSL_VERIFY_NONE) {
 		snprintf(stream->error_text, sizeof(stream->error_text), "%s",
 			 X509_verify_cert_error_string(verdict));
 		return ERR_TLS_CERTIFICATE;
+	}
+	if (is_server && ssl_error == SSL_ERROR_SSL &&
+	    ERR_GET_REASON(reason) == SSL_R_HTTP_REQUEST) {
+		return ERR_PLAIN_HTTP;
 	}
 	if (ssl_error == SSL_ERROR_SSL && reason != 0) {
 		ERR_error_string_n(reason, stream->error_text, sizeof(stream->error_text));
@@ -184,6 +202,11 @@ static void continue_handshake(struct stream *stream)
 	int ssl_error;
 	int error;
 
+	if (stream->ssl == NULL) {
+		snprintf(stream->error_text, sizeof(stream->error_text), "no memory for TLS");
+		finish_opening(stream, ERR_TLS_FAILED);
+		return;
+	}
 	ERR_clear_error();
 	errno = 0;
 	result = SSL_do_handshake(stream->ssl);
@@ -219,11 +242,6 @@ static void on_tcp_up(struct stream *stream)
 		return;
 	}
 	stream->ssl = tls_client_open(stream->tls, stream->fd, &stream->peer);
-	if (stream->ssl == NULL) {
-		snprintf(stream->error_text, sizeof(stream->error_text), "no memory for TLS");
-		finish_opening(stream, ERR_TLS_FAILED);
-		return;
-	}
 	stream->is_handshaking = true;
 	if (stream->ops->on_tcp_up != NULL) {
 		stream->ops->on_tcp_up(stream->owner);
@@ -416,6 +434,16 @@ static struct io write_tls(struct stream *stream, const char *data, size_t len)
 	return (struct io){IO_OK, done};
 }
 
+/* A small head and body: one record and one system call for both. Taken whole or not at all, so a later try has the same bytes. */
+static struct io write_as_one(struct stream *stream, const struct iovec pieces[2])
+{
+	char bytes[RECORD_BYTES];
+
+	memcpy(bytes, pieces[0].iov_base, pieces[0].iov_len);
+	memcpy(bytes + pieces[0].iov_len, pieces[1].iov_base, pieces[1].iov_len);
+	return write_tls(stream, bytes, pieces[0].iov_len + pieces[1].iov_len);
+}
+
 static struct io write_plain(struct stream *stream, const struct iovec *pieces, unsigned count)
 {
 	struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)pieces, .msg_iovlen = count};
@@ -447,6 +475,9 @@ struct io stream_writev(struct stream *stream, const struct iovec *pieces, unsig
 	assert(stream->fd >= 0);
 	if (stream->ssl == NULL) {
 		return write_plain(stream, pieces, count);
+	}
+	if (count == 2 && pieces[0].iov_len + pieces[1].iov_len <= RECORD_BYTES) {
+		return write_as_one(stream, pieces);
 	}
 	for (unsigned i = 0; i < count; i++) {
 		struct io io = write_tls(stream, pieces[i].iov_base, pieces[i].iov_len);

@@ -4,8 +4,8 @@
  * Built on struct event, one persistent read event and a write event that is armed only while a write waits.
  *
  * Callbacks come from the loop only, through the table handed in; never from inside a stream_… call, never after
- * stream_close(). on_connected comes once, for streams that stream_connect() opened: ERR_NONE when TCP and TLS are up, or
- * why not (then the owner closes it). After that on_readable comes when bytes, an end or an error wait, on_writable when a write that
+ * stream_close(). on_connected comes once, for streams that stream_connect() opened and for accepted ones with TLS: ERR_NONE when TCP and
+ * TLS are up, or why not (then the owner closes it). After that on_readable comes when bytes, an end or an error wait, on_writable when a write that
  * returned IO_AGAIN may go on.
  *
  * stream_close() closes the socket at once; the struct may be freed only after the present loop turn's callbacks
@@ -29,10 +29,11 @@
 struct clock;
 struct tls_client;
 struct tls_facts;
+struct tls_server;
 
 struct stream_ops {
 	void (*on_tcp_up)(void *owner); /* the handshake begins; NULL where nobody asks */
-	void (*on_connected)(void *owner, enum err err); /* NULL for accepted streams */
+	void (*on_connected)(void *owner, enum err err);
 	void (*on_readable)(void *owner);
 	void (*on_writable)(void *owner);
 };
@@ -92,9 +93,15 @@ struct stream_setup {
 	void *owner;                  /* borrowed */
 };
 
-/* Takes over an accepted non-blocking socket and begins to read. */
+/*
+ * Takes over an accepted non-blocking socket and begins to read; with `tls` (NULL: plain) on_connected comes first: ERR_NONE, or
+ * ERR_TLS_FAILED, or ERR_PLAIN_HTTP for one that spoke plain HTTP and can be told so after stream_drop_tls().
+ */
 void stream_adopt(struct stream *stream, const struct stream_setup *setup, int fd,
-		  const struct addr *peer);
+		  const struct addr *peer, struct tls_server *tls);
+
+/* What is written from now on goes out in clear text. */
+void stream_drop_tls(struct stream *stream);
 
 /*
  * Opens a connection; `tls` (a reference is taken) or NULL for plain. Returns an error that is known at once:

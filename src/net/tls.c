@@ -124,16 +124,21 @@ static bool load_trust(SSL_CTX *ctx, const struct tls_setup *setup, char *error,
 	return false;
 }
 
-static bool set_up_ctx(SSL_CTX *ctx, const struct tls_setup *setup, char *error, size_t error_bytes)
+void tls_set_up(SSL_CTX *ctx)
 {
-	if (!load_trust(ctx, setup, error, error_bytes)) {
-		return false;
-	}
 	SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
 				      SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_read_ahead(ctx, 1);
+}
+
+static bool set_up_ctx(SSL_CTX *ctx, const struct tls_setup *setup, char *error, size_t error_bytes)
+{
+	if (!load_trust(ctx, setup, error, error_bytes)) {
+		return false;
+	}
+	tls_set_up(ctx);
 	SSL_CTX_set_verify(ctx, setup->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(ctx, on_new_session);

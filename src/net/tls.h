@@ -16,6 +16,9 @@
 struct addr;
 struct tls_client;
 
+/* What is the same on both sides: TLS 1.2 or newer, non-blocking use of moving buffers, little memory for an idle connection. */
+void tls_set_up(SSL_CTX *ctx);
+
 struct tls_setup {
 	const char *
 		host; /* name or IP literal that the certificate must be for; a name is sent as SNI */

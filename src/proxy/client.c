@@ -170,6 +170,9 @@ static void on_readable(void *owner)
 	case IO_OK:
 		in->len_bytes += io.bytes;
 		client_advance(client);
+		if (client->stream.is_reading && stream_has_pending(&client->stream)) {
+			stream_poke(&client->stream);
+		}
 		break;
 	case IO_AGAIN:
 		if (client->phase == CLIENT_IDLE && client->exchange != NULL) {
@@ -219,6 +222,14 @@ static void go_idle(struct client *client)
 	}
 }
 
+/* Under TLS an end without close_notify looks like an attack to some clients (RFC 8446 section 6.1). */
+static void say_end(struct client *client)
+{
+	if (client->stream.ssl != NULL) {
+		stream_shutdown_write(&client->stream);
+	}
+}
+
 static void reply_is_written(struct client *client)
 {
 	struct exchange *exchange = client->exchange;
@@ -233,6 +244,7 @@ static void reply_is_written(struct client *client)
 	} else if (client->lingers && !client->has_read_end) {
 		linger(client, LINGER_MS);
 	} else {
+		say_end(client);
 		client_close(client);
 	}
 }
@@ -303,6 +315,9 @@ static void on_timer(void *owner)
 		client_close(client);
 		break;
 	case CLIENT_IDLE:
+		say_end(client);
+		client_close(client);
+		break;
 	case CLIENT_LINGERING:
 		client_close(client);
 		break;
@@ -312,9 +327,6 @@ static void on_timer(void *owner)
 		break;
 	}
 }
-
-static const struct stream_ops stream_ops = {.on_readable = on_readable,
-					     .on_writable = on_writable};
 
 /* Who speaks, when no label says: the peer's process on a unix socket, else its address. */
 static void write_name(struct client *client)
@@ -341,7 +353,29 @@ static uint64_t first_wait_ms(const struct client *client)
 		       : MIN(config->timeouts_client_idle_ms, config->timeouts_client_head_ms);
 }
 
-void client_new(struct proxy *proxy, int fd, const struct addr *peer, uint16_t local_port)
+/* The TLS handshake is over. */
+static void on_connected(void *owner, enum err err)
+{
+	struct client *client = owner;
+
+	if (err == ERR_NONE) {
+		client_set_deadline(client, first_wait_ms(client));
+		stream_poke(
+			&client->stream); /* the request may have come with the handshake's end */
+	} else if (err == ERR_PLAIN_HTTP) {
+		stream_drop_tls(&client->stream);
+		client_begin_request(client);
+		client_refuse(client, err);
+	} else {
+		client_close(client);
+	}
+}
+
+static const struct stream_ops stream_ops = {
+	.on_connected = on_connected, .on_readable = on_readable, .on_writable = on_writable};
+
+void client_new(struct proxy *proxy, int fd, const struct addr *peer, uint16_t local_port,
+		struct tls_server *tls)
 {
 	struct client *client = mem_cache_take(&proxy->client_cache);
 	const struct stream_setup setup = {
@@ -354,8 +388,12 @@ void client_new(struct proxy *proxy, int fd, const struct addr *peer, uint16_t l
 	client->phase = CLIENT_IDLE;
 	list_push_front(&proxy->clients[CLIENT_IDLE], &client->node);
 	timer_init(&client->timer, proxy->base, proxy->clock, on_timer, client);
-	stream_adopt(&client->stream, &setup, fd, peer);
+	stream_adopt(&client->stream, &setup, fd, peer, tls);
 	write_name(client);
-	client_set_deadline(client, first_wait_ms(client));
-	on_readable(client);
+	if (tls == NULL) {
+		client_set_deadline(client, first_wait_ms(client));
+		on_readable(client);
+	} else {
+		client_set_deadline(client, proxy->config->timeouts_client_head_ms);
+	}
 }

@@ -40,7 +40,9 @@ struct client {
 	bool is_advancing; /* guards against recursion */
 };
 
-void client_new(struct proxy *proxy, int fd, const struct addr *peer, uint16_t local_port);
+/* Takes over an accepted socket; `tls` is NULL for plain HTTP. */
+void client_new(struct proxy *proxy, int fd, const struct addr *peer, uint16_t local_port,
+		struct tls_server *tls);
 
 /* Writes a reply (both spans live until exchange_finish()), then goes on to the next request or closes. */
 void client_reply(struct client *client, struct span head, struct span body, bool closes);

@@ -164,8 +164,8 @@ static void send_reply(struct exchange *exchange, struct span body, bool closes)
 /* Who was refused by the queue learns how fast it drains, a guesser how long it waits; 0: as reply.h has it. */
 static unsigned retry_after_s(const struct exchange *exchange, enum err err)
 {
-	bool is_by_queue = err == ERR_QUEUE_FULL || err == ERR_CLIENT_QUEUE_FULL ||
-			   err == ERR_QUEUE_TIMEOUT;
+	bool is_by_queue =
+		err == ERR_QUEUE_FULL || err == ERR_CLIENT_QUEUE_FULL || err == ERR_QUEUE_TIMEOUT;
 
 	if (err == ERR_TOO_MANY_FAILURES && exchange->client != NULL) {
 		return exchange_guess_wait_s(exchange);
@@ -366,7 +366,7 @@ void exchange_start(struct exchange *exchange)
 	exchange->deadline_ms = proxy->clock->now_ms + config->queue_timeout_ms +
 				config->timeouts_connect_ms + response_timeout_ms(exchange);
 	retry_budget_count_request(&proxy->budget, proxy->clock->now_ms);
-	if (proxy->api_key.len > 0) {
+	if (proxy->api_key->len > 0) {
 		err = exchange_inject(exchange, &profile);
 	}
 	if (err != ERR_NONE) {

@@ -43,7 +43,7 @@ enum err exchange_check_origin(const struct exchange *exchange)
 	const struct http_head *head = &exchange->request;
 	struct page page = {0};
 
-	if (exchange->proxy->api_key.len == 0 || has_token(exchange)) {
+	if (exchange->proxy->api_key->len == 0 || has_token(exchange)) {
 		return ERR_NONE;
 	}
 	for (unsigned i = 0; i < head->field_count; i++) {
@@ -88,7 +88,7 @@ enum err exchange_inject(struct exchange *exchange, const struct profile_request
 		.content_type = profile->content_type,
 		.has_content_encoding = profile->has_content_encoding,
 		.body = profile->body,
-		.key = {proxy->api_key.bytes, proxy->api_key.len},
+		.key = {proxy->api_key->bytes, proxy->api_key->len},
 	};
 	enum err err;
 

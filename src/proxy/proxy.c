@@ -7,7 +7,6 @@
 #include "proxy/access.h"
 #include "proxy/client.h"
 #include "proxy/exchange.h"
-#include "proxy/tokens.h"
 
 #include <string.h>
 
@@ -58,12 +57,6 @@ void proxy_apply_config(struct proxy *proxy)
 	}
 }
 
-void proxy_set_key(struct proxy *proxy, const struct api_key *key)
-{
-	explicit_bzero(&proxy->api_key, sizeof(proxy->api_key));
-	proxy->api_key = *key;
-}
-
 static void close_all(struct proxy *proxy, enum client_phase phase)
 {
 	list_foreach_safe (node, &proxy->clients[phase]) {
@@ -86,9 +79,7 @@ void proxy_free(struct proxy *proxy)
 	mem_cache_fini(&proxy->exchange_cache);
 	tenants_fini(&proxy->tenants);
 	access_free(proxy->access);
-	tokens_free(proxy->guard.tokens);
 	guesses_fini(&proxy->guard.guesses);
-	explicit_bzero(&proxy->api_key, sizeof(proxy->api_key));
 }
 
 /* More exchanges than are kept unused were under way, and all of them are over. */

@@ -37,7 +37,7 @@ enum client_phase {
 
 /* Who must give a token, and who has guessed. */
 struct guard {
-	struct tokens *tokens; /* owned; NULL: none are asked for */
+	const struct tokens *tokens; /* borrowed; NULL: none are asked for */
 	struct guesses guesses;
 	struct window warned;
 	uint64_t failures; /* requests refused for a missing or wrong token */
@@ -45,17 +45,18 @@ struct guard {
 };
 
 struct proxy {
-	struct event_base *base;        /* borrowed */
-	struct clock *clock;            /* borrowed */
-	struct log *log;                /* borrowed */
-	const struct config *config;    /* borrowed */
-	struct pool *pool;              /* borrowed */
-	struct access *access;          /* owned */
+	struct event_base *base;     /* borrowed */
+	struct clock *clock;         /* borrowed */
+	struct log *log;             /* borrowed */
+	const struct config *config; /* borrowed */
+	struct pool *pool;           /* borrowed */
+	struct access *access;       /* owned */
 	struct guard guard;
 	const char *upstream_host;      /* borrowed; the URL's name */
 	const char *upstream_authority; /* borrowed; with a port that is not the scheme's own */
 	uint16_t upstream_port;
-	struct api_key api_key; /* put into requests without one; len 0: there is none */
+	const struct api_key
+		*api_key; /* borrowed; put into requests without one; len 0: there is none */
 	struct buffer_pool buffers;
 	struct mem_cache client_cache;
 	struct mem_cache exchange_cache;
@@ -68,12 +69,12 @@ struct proxy {
 	uint64_t last_client_number;
 	size_t most_exchanges; /* at a time, since memory was given back last */
 	uint64_t gave_back_ms;
-	bool is_full;     /* accepting pauses: limits.clients is reached and none is idle */
-	bool is_over;     /* the drain's time is over: nothing is repeated any more */
+	bool is_full; /* accepting pauses: limits.clients is reached and none is idle */
+	bool is_over; /* the drain's time is over: nothing is repeated any more */
 	bool is_draining; /* every reply says Connection: close; what still comes on open connections is served */
 };
 
-/* The caller has set upstream_*, pool and on_room before; guard.tokens it may set and exchange at any time. */
+/* The caller has set upstream_*, api_key, pool and on_room before; guard.tokens and the key's contents may change at any time. */
 void proxy_init(struct proxy *proxy, struct event_base *base, struct clock *clock, struct log *log,
 		const struct config *config);
 /* Closes every client; exchanges that were sent end with pool_fini(), which must come between these two. */
@@ -82,9 +83,6 @@ void proxy_free(struct proxy *proxy);
 
 /* The configuration's contents changed in their place. */
 void proxy_apply_config(struct proxy *proxy);
-
-/* From now on requests get this key (a copy of it is kept until proxy_free()), or none when its len is 0. */
-void proxy_set_key(struct proxy *proxy, const struct api_key *key);
 
 /* At the end of each loop turn, after pool_turn(). */
 void proxy_turn(struct proxy *proxy);

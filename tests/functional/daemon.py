@@ -45,9 +45,10 @@ class Warmpool:
             self.addresses = match.group(1).strip('"').split()
             first = next((a for a in self.addresses if not a.startswith("unix:")), None)
             if first is not None:
-                self.host, port = first.rsplit(":", 1)
+                place = first.removeprefix("tls:")
+                self.host, port = place.rsplit(":", 1)
                 self.host, self.port = self.host.strip("[]"), int(port)
-                self.url = f"http://{first}"
+                self.url = f"{'https' if first != place else 'http'}://{place}"
 
     def log(self):
         return pathlib.Path(self._log.name).read_text(errors="replace")

@@ -8,6 +8,7 @@ script is a file in node/, or given as text; arguments reach it as process.argv[
 import fcntl
 import hashlib
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -35,12 +36,13 @@ def ensure_packages():
         stamp.write_text(wanted)
 
 
-def run(script, *arguments, timeout=60, expect=0):
+def run(script, *arguments, timeout=60, expect=0, environment=None):
     """Runs a script (the name of a file in node/, or JavaScript itself); returns what it printed."""
     ensure_packages()
     name = script if script.endswith(".js") and "\n" not in script else "-"
     done = subprocess.run(["node", name, *map(str, arguments)], cwd=HERE, capture_output=True, text=True,
-                          timeout=timeout, input=script if name == "-" else None, check=False)
+                          timeout=timeout, input=script if name == "-" else None, check=False,
+                          env={**os.environ, **(environment or {})})
     assert done.returncode == expect, f"node ended with {done.returncode}:\n{done.stdout}{done.stderr}"
     return done.stdout
 

@@ -1,0 +1,274 @@
+"""`listen: tls:…`: real clients over https://, certificates that change, and what is said to who speaks the wrong protocol."""
+import shutil
+import ssl
+import subprocess
+import sys
+import time
+
+import pytest
+import requests
+
+import nodejs
+from daemon import BINARY, ROOT, Warmpool, knows_systemd, read_all, read_response
+from replies import KEY, arrived, new_uniq
+from simctl import Simulator
+from test_reload import Configured
+from test_service import _handed, _listening
+
+sys.path.insert(0, str(ROOT / "tests"))
+from simulator.ca import Authority  # noqa: E402  pylint: disable=wrong-import-position
+
+POLL = b"GET /res.php?key=k&action=getbalance HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+@pytest.fixture(scope="module", name="authority")
+def _authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("ca"), ["localhost", "127.0.0.1", "pool.lan"])
+
+
+@pytest.fixture(scope="module", name="files")
+def _files(authority):
+    cert, key = authority.chain("good")
+    return {"tls.cert_file": cert, "tls.key_file": key}
+
+
+@pytest.fixture(scope="module", name="wp")
+def _wp(sim, files):
+    with Warmpool(sim, listen="tls:127.0.0.1:0,127.0.0.1:0", secrets=[KEY], **files) as daemon:
+        yield daemon
+
+
+@pytest.fixture(scope="module", name="sim")
+def _sim():
+    with Simulator(idle_timeout=0, image_limit_kb=0) as simulator:
+        yield simulator
+
+
+def client_context(authority):
+    return ssl.create_default_context(cafile=str(authority.ca_file))
+
+
+def connect(wp, authority, **options):
+    context = client_context(authority)
+    for name, value in options.items():
+        setattr(context, name, value)
+    return context.wrap_socket(wp.connect(), server_hostname="localhost")
+
+
+def test_plain_and_tls_are_served_beside_each_other(sim, wp, authority):
+    assert [a.startswith("tls:") for a in wp.addresses] == [True, False]
+    plain = requests.get(f"http://{wp.addresses[1]}/res.php?key={KEY}&action=getbalance", timeout=10)
+    over_tls = requests.get(f"{wp.url}/res.php?key={KEY}&action=getbalance", timeout=10, verify=str(authority.ca_file))
+    assert (plain.status_code, plain.text) == (over_tls.status_code, over_tls.text) == (200, plain.text)
+
+
+def test_curl_sends_a_large_body_and_reads_a_large_answer(sim, wp, authority, tmp_path):
+    image = tmp_path / "captcha.png"
+    image.write_bytes(b"\x89PNG" * 400_000)
+    uniq = new_uniq()
+    done = subprocess.run(
+        ["curl", "-sS", "--noproxy", "*", "--max-time", "20", "--cacert", str(authority.ca_file), "-F", f"key={KEY}", "-F",
+         "method=post", "-F", f"uniq={uniq}", "-F", f"file=@{image}", wp.url + "/in.php"],
+        capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("OK|") and arrived(sim, uniq) == 1
+    sim.fault(action="big_body", path="/res.php", bytes=2_000_000, times=1)
+    answer = requests.get(wp.url + "/res.php?key=k&action=getbalance", timeout=10, verify=str(authority.ca_file))
+    assert answer.status_code == 200 and answer.text == "b" * 2_000_000
+
+
+def test_node_clients(sim, wp, authority):
+    found = nodejs.run_json("clients.js", wp.url, KEY, environment={"NODE_EXTRA_CA_CERTS": str(authority.ca_file)})
+    answers = found["axios"]["answers"] + found["undici"]["answers"]
+    assert len(answers) == 8 and all(answer.startswith("OK|") for answer in answers)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_pipelined_requests_in_one_record_are_all_answered(wp, authority, version):
+    with connect(wp, authority, minimum_version=version, maximum_version=version) as sock:
+        sock.sendall(POLL * 50)
+        rest = b""
+        for _ in range(50):
+            status, _headers, _body, rest = read_response(sock, rest)
+            assert status == 200
+
+
+def test_a_request_in_pieces_of_one_byte(wp, authority):
+    with connect(wp, authority) as sock:
+        for byte in POLL:
+            sock.send(bytes([byte]))
+        assert read_response(sock)[0] == 200
+
+
+def test_the_end_is_announced(wp, authority):
+    """An end without close_notify would raise here."""
+    with connect(wp, authority) as sock:
+        sock.sendall(POLL.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        data = b""
+        while piece := sock.recv(65536):
+            data += piece
+        assert data.startswith(b"HTTP/1.1 200")
+
+
+def test_plain_http_is_told_to_speak_tls(wp):
+    answer = wp.raw(POLL)
+    assert answer.startswith(b"HTTP/1.1 400 ") and b"ERROR_PLAIN_HTTP" in answer and b"https://" in answer
+
+
+def test_other_bytes_end_the_connection(wp):
+    assert not wp.raw(b"\x16\x03\x01\xff\xffgarbage that is no handshake" * 20, shut=True).startswith(b"HTTP")
+
+
+def test_only_http_1_1_is_negotiated(wp, authority):
+    context = client_context(authority)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    with context.wrap_socket(wp.connect(), server_hostname="localhost") as sock:
+        assert sock.selected_alpn_protocol() == "http/1.1"
+    context.set_alpn_protocols(["h2"])
+    with pytest.raises(ssl.SSLError):
+        context.wrap_socket(wp.connect(), server_hostname="localhost")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_tls_1_1_is_refused(wp, authority):
+    context = client_context(authority)
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.minimum_version = ssl.TLSVersion.TLSv1
+    context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with pytest.raises((ssl.SSLError, ConnectionResetError)):
+        context.wrap_socket(wp.connect(), server_hostname="localhost")
+
+
+def test_a_handshake_that_stalls_is_ended(sim, files):
+    with Warmpool(sim, listen="tls:127.0.0.1:0", **files, **{"timeouts.client_head": "300ms"}) as wp:
+        with wp.connect() as sock:
+            sock.sendall(b"\x16\x03\x01\x02\x00\x01")
+            assert read_all(sock) == b""
+
+
+def test_a_slow_reader_gets_its_answer_whole(sim, wp, authority):
+    sim.fault(action="big_body", path="/res.php", bytes=3_000_000, times=1)
+    with connect(wp, authority) as sock:
+        sock.sendall(b"GET /res.php?key=k&action=getbalance HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        pieces = []
+        while sum(map(len, pieces)) < 3_000_000 and (piece := sock.recv(1000)):
+            pieces.append(piece)
+        head, body = b"".join(pieces).split(b"\r\n\r\n", 1)
+        while len(body) < 3_000_000:
+            body += sock.recv(65536)
+        assert head.startswith(b"HTTP/1.1 200") and body == b"b" * 3_000_000
+
+
+def test_a_client_who_leaves_in_the_middle_of_all_costs_nothing(wp, authority):
+    before = wp.descriptors()
+    for how in ("handshake", "request", "answer"):
+        sock = wp.connect()
+        if how == "handshake":
+            sock.sendall(b"\x16\x03\x01\x02\x00\x01")
+        else:
+            sock = client_context(authority).wrap_socket(sock, server_hostname="localhost")
+            sock.sendall(POLL if how == "answer" else POLL[:20])
+        sock.close()
+    deadline = time.monotonic() + 10
+    while wp.descriptors() > before:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+# --- certificates ---
+
+def serial_of(wp, authority):
+    with connect(wp, authority) as sock:
+        return sock.getpeercert()["serialNumber"]
+
+
+def test_a_renewed_certificate_is_taken_at_sighup_and_open_connections_stay(sim, tmp_path):
+    first = Authority(tmp_path / "one", ["localhost"])
+    second = Authority(tmp_path / "two", ["localhost"])
+    here = [tmp_path / "cert.pem", tmp_path / "key.pem"]
+
+    def place(authority):
+        for source, target in zip(authority.chain("good"), here):
+            shutil.copy(source, target)
+
+    place(first)
+    text = f"tls: {{cert_file: {here[0]}, key_file: {here[1]}}}\n"
+    with Configured(sim, tmp_path / "w.yaml", text, listen="tls:127.0.0.1:0") as wp:
+        with connect(wp, first) as old:
+            place(second)
+            wp.reload(text)
+            with connect(wp, second) as sock:
+                sock.sendall(POLL)
+                assert read_response(sock)[0] == 200
+            old.sendall(POLL)
+            assert read_response(old)[0] == 200
+        # A key that is another certificate's: nothing changes.
+        shutil.copy(first.chain("good")[1], here[1])
+        said = wp.reload(text, " reload: refused")
+        assert "is not the key of the certificate" in said
+        with connect(wp, second) as sock:
+            sock.sendall(POLL)
+            assert read_response(sock)[0] == 200
+        # And none at all, while a listener needs one.
+        said = wp.reload("{}\n", " reload: refused")
+        assert "tls: needs tls.cert_file and tls.key_file" in said
+
+
+def check(*settings):
+    arguments = [word for setting in settings for word in ("--set", setting)]
+    done = subprocess.run([BINARY, "check", *arguments], capture_output=True, text=True, timeout=20, check=False)
+    return done.returncode, done.stderr
+
+
+def test_check_says_what_is_wrong_with_the_files(authority, files, tmp_path):
+    cert, key = files["tls.cert_file"], files["tls.key_file"]
+    listen = "listen=tls:127.0.0.1:8443"
+    assert check(listen, f"tls.cert_file={cert}", f"tls.key_file={key}") == (0, "")
+    assert check(listen) == (1, "--set listen: tls: needs tls.cert_file and tls.key_file\n")
+    assert "needs tls.key_file as well" in check(listen, f"tls.cert_file={cert}")[1]
+    other = authority.chain("wrong_name")[1]
+    assert "is not the key of the certificate" in check(listen, f"tls.cert_file={cert}", f"tls.key_file={other}")[1]
+    assert "cannot read" in check(listen, f"tls.cert_file={tmp_path}/none", f"tls.key_file={key}")[1]
+    locked = tmp_path / "locked.pem"
+    subprocess.run(["openssl", "pkey", "-in", str(key), "-aes256", "-passout", "pass:x", "-out", str(locked)], check=True)
+    status, said = check(listen, f"tls.cert_file={cert}", f"tls.key_file={locked}")
+    assert status == 1 and "passphrase" in said
+    for bad in ("tls:unix:/run/x", "tls:8443", "tls:"):
+        status, said = check(f"listen={bad}", f"tls.cert_file={cert}", f"tls.key_file={key}")
+        assert status == 1 and "as in tls:0.0.0.0:8443" in said
+
+
+@pytest.mark.skipif(not knows_systemd(), reason="built without libsystemd")
+def test_a_socket_named_https_is_served_with_tls(sim, authority, files):
+    with _listening() as tcp:
+        with _handed(sim, tcp, names="https", **files) as wp:
+            assert wp.addresses == [f"tls:127.0.0.1:{tcp.getsockname()[1]}"]
+            assert serial_of(wp, authority)
+        with _handed(sim, tcp, names="https", ready=False) as wp:
+            wp.wait_log("a listening socket for TLS needs tls.cert_file and tls.key_file")
+            wp.process.wait(10)
+            wp.stop(expect=1)
+
+
+def test_tokens_and_https_go_together(sim, authority, files, tmp_path):
+    tokens = tmp_path / "tokens"
+    tokens.write_text("team-a:correct-horse-battery\n")
+    tokens.chmod(0o600)
+    with Warmpool(sim, listen="tls:127.0.0.1:0", **files, **{"access.tokens": tokens}) as wp:
+        uniq = new_uniq()
+        url = wp.url.replace("https://", "https://team-a:correct-horse-battery@")
+        answer = requests.get(f"{url}/in.php", params={"key": KEY, "method": "userrecaptcha", "uniq": uniq}, timeout=10,
+                              verify=str(authority.ca_file))
+        assert answer.text.startswith("OK|") and arrived(sim, uniq) == 1
+        wp.wait_log("client=team-a class=submit")
+
+
+def test_a_drain_finishes_what_is_in_flight(sim, authority, files):
+    with Warmpool(sim, listen="tls:127.0.0.1:0", **files) as wp:
+        rule = sim.fault(action="delay", path="/drain", ms=400)
+        with connect(wp, authority) as sock:
+            sock.sendall(b"GET /drain HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            sim.wait(lambda _counters: sim.acted(rule) == 1)
+            wp.terminate()
+            _status, headers, _body, _ = read_response(sock)
+            assert headers["connection"] == "close"
+            assert sock.recv(1) == b""
