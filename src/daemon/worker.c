@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "config/config.h"
 #include "config/url.h"
 #include "daemon/credentials.h"
@@ -34,6 +35,7 @@ struct worker {
 	struct config *config; /* borrowed; a reload replaces its contents */
 	struct log *log;       /* borrowed */
 	struct clock clock;
+	struct metrics metrics;
 	struct event_base *base; /* owned */
 	struct upstream_url url;
 	struct credentials credentials; /* owned; what the configuration's files hold */
@@ -207,7 +209,7 @@ static void apply_config(struct worker *worker)
 	worker->proxy.guard.tokens = worker->credentials.tokens;
 	if (is_new_tls) {
 		worker->pool.tls = worker->credentials.tls;
-		janitor_retire_all(&worker->pool, "the TLS settings changed");
+		janitor_retire_all(&worker->pool, END_SETTINGS);
 	}
 	resolver_set_ttl_max(worker->resolver, worker->config->upstream_dns_ttl_max_ms);
 	pool_set_settings(&worker->pool, &settings);
@@ -284,6 +286,7 @@ static void set_up_pool(struct worker *worker)
 					 .clock = &worker->clock,
 					 .log = worker->log,
 					 .buffers = &worker->proxy.buffers,
+					 .metrics = &worker->metrics,
 					 .codec = &codec_h1,
 					 .tls = NULL, /* it comes with the credentials */
 					 .authority = worker->url.authority};
@@ -295,6 +298,7 @@ static void set_up_pool(struct worker *worker)
 	worker->proxy.upstream_authority = worker->url.authority;
 	worker->proxy.upstream_port = worker->url.port;
 	worker->proxy.api_key = &worker->credentials.key;
+	worker->proxy.metrics = &worker->metrics;
 	worker->proxy.on_room = on_room;
 	worker->proxy.owner = worker;
 	proxy_init(&worker->proxy, worker->base, &worker->clock, worker->log, worker->config);
@@ -345,6 +349,7 @@ struct worker *worker_new(const struct cli *cli, struct config *config, struct l
 		resolver_new(&(struct resolver_setup){.base = worker->base,
 						      .clock = &worker->clock,
 						      .log = log,
+						      .metrics = &worker->metrics,
 						      .name = worker->url.host,
 						      .port = worker->url.port,
 						      .ttl_max_ms = config->upstream_dns_ttl_max_ms,
@@ -383,7 +388,8 @@ int worker_run(struct worker *worker)
 	}
 	log_write(worker->log, LOG_INFO, "stop",
 		  "stopped handshakes_full=%" PRIu64 " handshakes_resumed=%" PRIu64,
-		  worker->pool.handshakes_full, worker->pool.handshakes_resumed);
+		  worker->metrics.handshakes[METRIC_HANDSHAKE_FULL],
+		  worker->metrics.handshakes[METRIC_HANDSHAKE_RESUMED]);
 	return worker->exit_status;
 }
 

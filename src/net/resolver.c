@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "base/span.h"
 #include "base/str.h"
 #include "net/lookup.h"
@@ -24,10 +25,11 @@ enum {
 _Static_assert((int)RESOLVER_ADDRESSES_MAX >= (int)LOOKUP_ADDRESSES_MAX, "a result fits an answer");
 
 struct resolver {
-	struct clock *clock; /* borrowed */
-	struct log *log;     /* borrowed */
-	char *name;          /* owned */
-	char *servers;       /* owned; NULL: resolv.conf's */
+	struct clock *clock;     /* borrowed */
+	struct log *log;         /* borrowed */
+	struct metrics *metrics; /* borrowed */
+	char *name;              /* owned */
+	char *servers;           /* owned; NULL: resolv.conf's */
 	uint16_t port;
 	uint64_t ttl_max_ms;
 	void (*on_change)(void *owner);
@@ -41,6 +43,7 @@ struct resolver {
 	bool answer_from_hosts;
 	bool has_asked;
 	uint64_t asked_ms;
+	uint64_t asked_us; /* the same; for how long it took */
 	unsigned failures; /* in a row */
 };
 
@@ -137,6 +140,7 @@ static bool take_failure(struct resolver *resolver, int status)
 
 	answer->err = error_of(status);
 	resolver->failures++;
+	resolver->metrics->dns_failures++;
 	timer_set(&resolver->refresh,
 		  resolver->clock->now_ms + resolver_retry_ms(resolver->failures));
 	if (answer->err == before) {
@@ -155,6 +159,8 @@ static void on_lookup_done(void *owner)
 	bool is_change;
 
 	clock_refresh(resolver->clock);
+	histogram_add(&resolver->metrics->connect[METRIC_STEP_DNS],
+		      resolver->clock->now_us - resolver->asked_us);
 	if (result->status == ARES_SUCCESS) {
 		is_change = take_answer(resolver, result);
 	} else {
@@ -187,6 +193,8 @@ static void on_refresh(void *owner)
 	}
 	resolver->has_asked = true;
 	resolver->asked_ms = resolver->clock->now_ms;
+	resolver->asked_us = resolver->clock->now_us;
+	resolver->metrics->dns_lookups++;
 	lookup_start(&resolver->lookup, resolver->answer.addrs, resolver->answer.count);
 }
 
@@ -196,6 +204,7 @@ struct resolver *resolver_new(const struct resolver_setup *setup)
 
 	resolver->clock = setup->clock;
 	resolver->log = setup->log;
+	resolver->metrics = setup->metrics;
 	resolver->name = mem_strdup(setup->name);
 	resolver->servers = setup->servers != NULL ? mem_strdup(setup->servers) : NULL;
 	resolver->port = setup->port;

@@ -24,6 +24,7 @@
 struct clock;
 struct event_base;
 struct log;
+struct metrics;
 
 enum { RESOLVER_ADDRESSES_MAX = 16 };
 
@@ -46,6 +47,7 @@ struct resolver_setup {
 	struct event_base *base; /* borrowed */
 	struct clock *clock;     /* borrowed */
 	struct log *log;         /* borrowed */
+	struct metrics *metrics; /* borrowed */
 	const char *name;        /* host name or IP literal without brackets; copied */
 	uint16_t port;
 	uint64_t ttl_max_ms;

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "base/buffer.h"
+#include "base/ends.h"
 #include "base/err.h"
 #include "base/span.h"
 #include "http/head.h"
@@ -60,8 +61,8 @@ struct codec {
 	void (*on_writable)(struct conn *conn);
 	/* A deadline set with conn_set_deadline() passed while a transfer is on its way. */
 	void (*on_deadline)(struct conn *conn);
-	/* NULL when the connection may carry another exchange, else why not. */
-	const char *(*refuse_reuse)(const struct conn *conn);
+	/* END_NONE when the connection may carry another exchange, else why not. */
+	enum end (*refuse_reuse)(const struct conn *conn);
 	/* Takes one transfer off a connection that is ending; NULL when none is left. */
 	struct transfer *(*take_transfer)(struct conn *conn);
 };

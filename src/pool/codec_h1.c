@@ -1,5 +1,6 @@
 /* HTTP/1.1 over one connection: one exchange at a time, the response read whole. */
 #include "base/clock.h"
+#include "base/metrics.h"
 #include "http/body.h"
 #include "http/head.h"
 #include "http/parser.h"
@@ -73,6 +74,7 @@ static void write_request(struct conn *conn)
 		struct io io = stream_write(&conn->stream, piece.data + skip, piece.len - skip);
 
 		h1->sent_bytes += io.bytes;
+		conn->pool->metrics->upstream_bytes_out += io.bytes;
 		if (io.status == IO_AGAIN) {
 			conn_set_deadline(conn,
 					  MIN(now_ms + WRITE_PROGRESS_MS, transfer->deadline_ms));
@@ -114,6 +116,7 @@ static void h1_on_deadline(struct conn *conn)
 	bool writing = h1->sent_bytes < request_bytes(h1->transfer);
 
 	conn_end(conn, CONN_END_IN_PEACE, writing ? ERR_WRITE_TIMEOUT : ERR_RESPONSE_TIMEOUT,
+		 END_TIMEOUT,
 		 writing ? "no progress in writing the request" : "no response in time");
 }
 
@@ -151,20 +154,20 @@ static void finish(struct conn *conn)
 	transfer->ops->on_response(transfer);
 }
 
-static const char *h1_refuse_reuse(const struct conn *conn)
+static enum end h1_refuse_reuse(const struct conn *conn)
 {
 	const struct h1 *h1 = conn_codec_state(conn);
 
 	if (h1->transfer != NULL) {
-		return "exchange unfinished";
+		return END_PROTOCOL;
 	}
 	if (h1->has_surplus) {
-		return "bytes after the response";
+		return END_PROTOCOL;
 	}
 	if (h1->close_after) {
-		return "the response ends the connection";
+		return END_SERVER_CLOSE;
 	}
-	return NULL;
+	return END_NONE;
 }
 
 /* A whole head is there: how does the body end? ERR_NONE, or what is wrong. */
@@ -279,7 +282,8 @@ static bool take_bytes(struct conn *conn)
 		err = take_body(conn, &whole, &detail);
 	}
 	if (err != ERR_NONE) {
-		conn_end(conn, CONN_END_IN_PEACE, err, detail != NULL ? detail : err_text(err));
+		conn_end(conn, CONN_END_IN_PEACE, err, END_PROTOCOL,
+			 detail != NULL ? detail : err_text(err));
 		return true;
 	}
 	if (whole) {
@@ -307,7 +311,7 @@ static void end_of_stream(struct conn *conn, const char *reason)
 		return;
 	}
 	conn_end(conn, how_to_end(stream), began ? ERR_RESPONSE_INCOMPLETE : ERR_CONNECTION_ENDED,
-		 reason);
+		 END_SERVER_CUT, reason);
 }
 
 static size_t room_wanted(const struct h1 *h1)
@@ -340,7 +344,7 @@ static void read_response(struct conn *conn)
 		case IO_AGAIN:
 			if (conn->stream.write_failed) {
 				conn_end(conn, CONN_END_AT_ONCE, ERR_CONNECTION_ENDED,
-					 "writing the request failed");
+					 END_SERVER_CUT, "writing the request failed");
 			}
 			return;
 		case IO_END:
@@ -351,6 +355,7 @@ static void read_response(struct conn *conn)
 			return;
 		}
 		in->len_bytes += io.bytes;
+		conn->pool->metrics->upstream_bytes_in += io.bytes;
 		if (transfer->first_byte_us == 0) {
 			transfer->first_byte_us = conn->pool->clock->now_us;
 		}
@@ -373,15 +378,15 @@ static void read_idle(struct conn *conn)
 		pool_changed(conn->pool);
 		break;
 	case IO_OK:
-		conn_end(conn, CONN_END_IN_PEACE, ERR_NONE, "bytes on an idle connection");
+		conn_end(conn, CONN_END_IN_PEACE, ERR_NONE, END_PROTOCOL,
+			 "bytes on an idle connection");
 		break;
 	case IO_END:
 		janitor_idle_closed(conn);
-		conn_end(conn, how_to_end(&conn->stream), ERR_NONE,
-			 "the server closed it while idle");
+		conn_end(conn, how_to_end(&conn->stream), ERR_NONE, END_SERVER_IDLE, NULL);
 		break;
 	case IO_FAILED:
-		conn_end(conn, CONN_END_AT_ONCE, ERR_NONE, "it broke while idle");
+		conn_end(conn, CONN_END_AT_ONCE, ERR_NONE, END_SERVER_IDLE, "it broke while idle");
 		break;
 	}
 }

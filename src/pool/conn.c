@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "pool/janitor.h"
 #include "pool/pool.h"
 
@@ -50,22 +51,22 @@ void conn_move(struct conn *conn, enum conn_state state)
 	list_push_front(&conn->pool->conns[state], &conn->node);
 }
 
-const char *conn_refuse_lending(const struct conn *conn, const struct conn_rules *rules,
-				uint64_t now_ms)
+enum end conn_refuse_lending(const struct conn *conn, const struct conn_rules *rules,
+			     uint64_t now_ms)
 {
-	if (conn->retire_reason != NULL) {
-		return conn->retire_reason;
+	if (conn->retire != END_NONE) {
+		return conn->retire;
 	}
 	if (now_ms >= conn->expires_ms) {
-		return "max_lifetime";
+		return END_MAX_LIFETIME;
 	}
 	if (rules->max_requests > 0 && conn->requests >= rules->max_requests) {
-		return "max_requests";
+		return END_MAX_REQUESTS;
 	}
 	if (conn->slots_used == 0 && now_ms - conn->idle_since_ms >= rules->safe_idle_ms) {
-		return "idle_timeout";
+		return END_IDLE_TIMEOUT;
 	}
-	return NULL;
+	return END_NONE;
 }
 
 static void log_end_of(const struct conn *conn, const char *reason)
@@ -117,14 +118,16 @@ static bool has_proved_stale(const struct conn *conn, enum err err)
 	       pool->clock->now_ms - conn->lent_ms <= soon_ms;
 }
 
-void conn_retire(struct conn *conn, const char *reason)
+void conn_retire(struct conn *conn, enum end end)
 {
-	conn->retire_reason = reason;
+	conn->retire = end;
 	list_remove(&conn->open_node);
 }
 
-void conn_end(struct conn *conn, enum conn_end_how how, enum err err, const char *reason)
+void conn_end(struct conn *conn, enum conn_end_how how, enum err err, enum end end,
+	      const char *detail)
 {
+	const char *reason = detail != NULL ? detail : end_text(end);
 	bool is_seen = conn->state != CONN_CONNECTING && conn->state != CONN_RACING;
 	bool is_stale = has_proved_stale(conn, err);
 	struct stream_facts facts;
@@ -134,6 +137,10 @@ void conn_end(struct conn *conn, enum conn_end_how how, enum err err, const char
 		return;
 	}
 	log_end_of(conn, reason);
+	conn->pool->metrics->ended[end]++;
+	if (conn->ready_serial != 0) {
+		histogram_add(&conn->pool->metrics->reuse, conn->requests);
+	}
 	stream_facts(&conn->stream, &facts);
 	if (is_seen && how == CONN_END_IN_PEACE) {
 		become_closing(conn);
@@ -189,35 +196,35 @@ void conn_become_ready(struct conn *conn)
 	conn->expires_ms = pool_expiry_ms(pool);
 	conn->draw = pool_random(pool) % 1024;
 	become_idle(conn);
-	if (conn->retire_reason != NULL) {
-		conn_end(conn, CONN_END_IN_PEACE, ERR_NONE, conn->retire_reason);
+	if (conn->retire != END_NONE) {
+		conn_end(conn, CONN_END_IN_PEACE, ERR_NONE, conn->retire, NULL);
 	}
 }
 
 void conn_slot_done(struct conn *conn)
 {
 	struct conn_rules rules = pool_rules(conn->pool);
-	const char *reason;
+	enum end end;
 
 	assert(conn->state == CONN_LEASED && conn->slots_used > 0);
 	conn->slots_used--;
 	conn->requests++;
 	conn->idle_since_ms = conn->pool->clock->now_ms;
-	reason = conn->codec->refuse_reuse(conn);
-	if (reason == NULL) {
-		reason = conn_refuse_lending(conn, &rules, conn->pool->clock->now_ms);
+	end = conn->codec->refuse_reuse(conn);
+	if (end == END_NONE) {
+		end = conn_refuse_lending(conn, &rules, conn->pool->clock->now_ms);
 	}
-	if (reason != NULL) {
-		conn_retire(conn, reason);
+	if (end != END_NONE) {
+		conn_retire(conn, end);
 	}
 	if (conn->slots_used == 0) {
-		if (reason != NULL) {
-			conn_end(conn, CONN_END_IN_PEACE, ERR_NONE, reason);
+		if (end != END_NONE) {
+			conn_end(conn, CONN_END_IN_PEACE, ERR_NONE, end, NULL);
 		} else {
 			list_remove(&conn->open_node);
 			become_idle(conn);
 		}
-	} else if (reason == NULL && conn->open_node.list == NULL) {
+	} else if (end == END_NONE && conn->open_node.list == NULL) {
 		list_push_front(&conn->pool->open_slots, &conn->open_node);
 	}
 	pool_changed(conn->pool);

@@ -14,6 +14,7 @@
  */
 #pragma once
 
+#include "base/ends.h"
 #include "base/list.h"
 #include "net/stream.h"
 #include "net/timer.h"
@@ -65,9 +66,9 @@ struct conn {
 	unsigned slots_used;
 	unsigned draw; /* 0 to 1023: its own share of what is spread over connections */
 	bool was_resumed;
-	bool has_settled;          /* its session tickets were read, or none is to be expected */
-	const char *retire_reason; /* not lent again; NULL: fit */
-				   /* codec->state_bytes follow: conn_codec_state() */
+	bool has_settled; /* its session tickets were read, or none is to be expected */
+	enum end retire;  /* not lent again, and why; END_NONE: fit */
+			  /* codec->state_bytes follow: conn_codec_state() */
 };
 
 static inline void *conn_codec_state(const struct conn *conn)
@@ -92,13 +93,15 @@ void conn_set_deadline(struct conn *conn, uint64_t deadline_ms);
 
 /*
  * Ends a connection; its transfers fail with `err` after it has left its state. CONN_END_IN_PEACE says that we end and waits for the peer's end;
- * CONN_END_AT_ONCE is for one that the peer ended, that is broken, or that the peer has not seen yet. `reason` goes to the log and to the transfers.
+ * CONN_END_AT_ONCE is for one that the peer ended, that is broken, or that the peer has not seen yet. `detail` (NULL: the text of `end`) goes to
+ * the log and to the transfers.
  */
 enum conn_end_how { CONN_END_IN_PEACE, CONN_END_AT_ONCE };
-void conn_end(struct conn *conn, enum conn_end_how how, enum err err, const char *reason);
+void conn_end(struct conn *conn, enum conn_end_how how, enum err err, enum end end,
+	      const char *detail);
 
 /* It is not lent again: ends when its last slot comes back, or when it is up. */
-void conn_retire(struct conn *conn, const char *reason);
+void conn_retire(struct conn *conn, enum end end);
 
 /* A slot of an idle or leased connection is lent. */
 void conn_lend(struct conn *conn);
@@ -111,10 +114,10 @@ void conn_on_writable(void *owner);
 /* The deadline of an opening, or the head start of its first address, has passed. */
 void conn_open_on_timer(struct conn *conn);
 
-/* Pure: may an idle connection be lent now? NULL, or why not. */
+/* Pure: may an idle connection be lent now? END_NONE, or why not. */
 struct conn_rules {
 	uint64_t safe_idle_ms;
 	uint64_t max_requests; /* 0: no bound */
 };
-const char *conn_refuse_lending(const struct conn *conn, const struct conn_rules *rules,
-				uint64_t now_ms);
+enum end conn_refuse_lending(const struct conn *conn, const struct conn_rules *rules,
+			     uint64_t now_ms);

@@ -53,7 +53,8 @@ static struct conn *attempt(struct pool *pool, struct address *address, enum con
 		}
 		snprintf(pool->connect_error_text, sizeof(pool->connect_error_text), "%s",
 			 conn->stream.error_text);
-		conn_end(conn, CONN_END_AT_ONCE, *ret_err, conn->stream.error_text);
+		conn_end(conn, CONN_END_AT_ONCE, *ret_err, END_CONNECT_FAILED,
+			 conn->stream.error_text);
 		return NULL;
 	}
 	timer_set(&conn->timer, may_race(conn) ? MIN(now_ms + address_head_start_ms(address),
@@ -121,7 +122,8 @@ static void win(struct conn *conn)
 		/* The first had the start, and lost; a second that loses did nothing wrong. */
 		address_failed(&rival->address_use, conn->pool->clock->now_ms);
 	}
-	conn_end(rival, CONN_END_AT_ONCE, ERR_NONE, "another address was faster");
+	conn_end(rival, CONN_END_AT_ONCE, ERR_NONE, END_CONNECT_FAILED,
+		 "another address was faster");
 }
 
 /* The attempt that is left goes on alone, and after another head start with one more beside it. */
@@ -151,7 +153,7 @@ static void fail(struct conn *conn, enum err err)
 	if (other == NULL) {
 		pool_connect_failed(pool, &conn->stream.peer, err, conn->stream.error_text);
 	}
-	conn_end(conn, is_seen ? CONN_END_IN_PEACE : CONN_END_AT_ONCE, err,
+	conn_end(conn, is_seen ? CONN_END_IN_PEACE : CONN_END_AT_ONCE, err, END_CONNECT_FAILED,
 		 conn->stream.error_text);
 	if (other != NULL) {
 		go_on(other);
@@ -210,7 +212,8 @@ void conn_give_up(struct conn *conn)
 
 	if (rival != NULL) {
 		address_failed(&rival->address_use, conn->pool->clock->now_ms);
-		conn_end(rival, CONN_END_AT_ONCE, ERR_NONE, "its opening is given up");
+		conn_end(rival, CONN_END_AT_ONCE, ERR_NONE, END_CONNECT_FAILED,
+			 "its opening is given up");
 	}
 	time_out(conn, "so far; its place is given to a fresh attempt");
 }

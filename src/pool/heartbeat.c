@@ -2,6 +2,7 @@
 #include "pool/heartbeat.h"
 
 #include "base/clock.h"
+#include "base/metrics.h"
 #include "http/head.h"
 #include "pool/pool.h"
 
@@ -60,6 +61,7 @@ void heartbeat_start(struct conn *conn)
 	heartbeat->transfer.deadline_ms = pool->clock->now_ms + ANSWER_MS;
 	heartbeat->transfer.response_head = &heartbeat->head;
 	list_push_back(&pool->heartbeats, &heartbeat->node);
+	pool->metrics->heartbeats++;
 	conn_lend(conn);
 	conn->codec->start(conn, &heartbeat->transfer);
 }

@@ -115,11 +115,11 @@ static bool may_probe(const struct pool *pool)
 	       pool_is_in_use(pool);
 }
 
-static void let_go(struct conn *conn, const char *reason)
+static void let_go(struct conn *conn, enum end end)
 {
 	struct pool *pool = conn->pool;
 	bool is_too_idle =
-		conn->retire_reason == NULL && pool->clock->now_ms < conn->expires_ms &&
+		conn->retire == END_NONE && pool->clock->now_ms < conn->expires_ms &&
 		pool->clock->now_ms - conn->idle_since_ms >= idle_learner_safe_ms(&pool->learner);
 
 	if (is_too_idle && may_probe(pool)) {
@@ -129,7 +129,7 @@ static void let_go(struct conn *conn, const char *reason)
 		pool_changed(pool);
 		return;
 	}
-	conn_end(conn, CONN_END_IN_PEACE, ERR_NONE, reason);
+	conn_end(conn, CONN_END_IN_PEACE, ERR_NONE, end, NULL);
 }
 
 void janitor_look(struct conn *conn)
@@ -137,14 +137,14 @@ void janitor_look(struct conn *conn)
 	struct pool *pool = conn->pool;
 	struct conn_rules rules = pool_rules(pool);
 	uint64_t now_ms = pool->clock->now_ms;
-	const char *reason = conn_refuse_lending(conn, &rules, now_ms);
+	enum end end = conn_refuse_lending(conn, &rules, now_ms);
 
 	if (conn->state == CONN_PROBE) {
-		conn_end(conn, CONN_END_IN_PEACE, ERR_NONE, "max_lifetime");
+		conn_end(conn, CONN_END_IN_PEACE, ERR_NONE, END_MAX_LIFETIME, NULL);
 		return;
 	}
-	if (reason != NULL) {
-		let_go(conn, reason);
+	if (end != END_NONE) {
+		let_go(conn, end);
 		return;
 	}
 	if (now_ms >= beat_at_ms(conn) && pool_is_in_use(pool) && is_kept_spare(conn)) {
@@ -214,7 +214,7 @@ void janitor_make_room(struct pool *pool, bool is_for_request)
 		janitor_give_up_probe(pool);
 	} else if (janitor_has_surplus(pool)) {
 		conn_end(list_entry(list_first(&pool->aging), struct conn, aging_node),
-			 CONN_END_IN_PEACE, ERR_NONE, "it nears its end, and its place is wanted");
+			 CONN_END_IN_PEACE, ERR_NONE, END_PLACE_WANTED, NULL);
 	}
 }
 
@@ -222,7 +222,7 @@ void janitor_give_up_probe(struct pool *pool)
 {
 	list_foreach_safe (node, &pool->conns[CONN_PROBE]) {
 		conn_end(list_entry(node, struct conn, node), CONN_END_IN_PEACE, ERR_NONE,
-			 "the probe's place is wanted");
+			 END_PLACE_WANTED, NULL);
 	}
 }
 
@@ -276,7 +276,7 @@ void janitor_idle_closed(struct conn *conn)
 	log_write(pool->log, LOG_DEBUG, "pool",
 		  "idle close conn=%" PRIu64 " idle_ms=%" PRIu64 " requests=%" PRIu64, conn->number,
 		  close.idle_ms, close.requests);
-	if (!pool->clock->suspended && conn->retire_reason == NULL) {
+	if (!pool->clock->suspended && conn->retire == END_NONE) {
 		idle_learner_close(&pool->learner, &close);
 		pool_changed(pool);
 	}
@@ -295,26 +295,26 @@ void janitor_suspect(struct pool *pool, uint64_t idle_ms)
 			continue;
 		}
 		if (idle_ms >= SUSPECT_MS) {
-			conn_end(conn, CONN_END_IN_PEACE, ERR_NONE,
-				 "another one of its idle age was stale");
+			conn_end(conn, CONN_END_IN_PEACE, ERR_NONE, END_STALE_NEIGHBOUR, NULL);
 		} else if (!stream_is_quiet(&conn->stream)) {
 			conn->codec->on_readable(conn);
 		}
 	}
 }
 
-void janitor_retire_all(struct pool *pool, const char *reason)
+void janitor_retire_all(struct pool *pool, enum end end)
 {
 	static const enum conn_state unfinished[] = {CONN_LEASED, CONN_CONNECTING, CONN_HANDSHAKING,
 						     CONN_RACING};
 
 	list_foreach_safe (node, &pool->conns[CONN_IDLE]) {
-		conn_end(list_entry(node, struct conn, node), CONN_END_IN_PEACE, ERR_NONE, reason);
+		conn_end(list_entry(node, struct conn, node), CONN_END_IN_PEACE, ERR_NONE, end,
+			 NULL);
 	}
 	janitor_give_up_probe(pool);
 	for (size_t i = 0; i < ARRAY_SIZE(unfinished); i++) {
 		list_foreach (node, &pool->conns[unfinished[i]]) {
-			conn_retire(list_entry(node, struct conn, node), reason);
+			conn_retire(list_entry(node, struct conn, node), end);
 		}
 	}
 	pool_changed(pool);
@@ -325,7 +325,7 @@ static void rest(struct pool *pool)
 {
 	list_foreach_safe (node, &pool->conns[CONN_IDLE]) {
 		conn_end(list_entry(node, struct conn, node), CONN_END_IN_PEACE, ERR_NONE,
-			 "no request within pool.warm_window");
+			 END_UNUSED, NULL);
 	}
 	janitor_give_up_probe(pool);
 }
@@ -338,7 +338,7 @@ static void shrink(struct pool *pool)
 	while (pool_bound_count(pool) - pool->conns[CONN_CLOSING].count > pool->settings.size &&
 	       (oldest = list_last(&pool->conns[CONN_IDLE])) != NULL) {
 		conn_end(list_entry(oldest, struct conn, node), CONN_END_IN_PEACE, ERR_NONE,
-			 "pool.size was made smaller");
+			 END_SETTINGS, "pool.size was made smaller");
 	}
 }
 
@@ -346,15 +346,12 @@ static void shrink(struct pool *pool)
 
 static bool is_ending(const struct conn *conn)
 {
-	return conn->retire_reason != NULL || conn->state == CONN_CLOSING ||
-	       conn->state == CONN_DEAD;
+	return conn->retire != END_NONE || conn->state == CONN_CLOSING || conn->state == CONN_DEAD;
 }
 
 /* Ends so many of its connections, idle ones first; leased ones end when given back. */
 static void retire_some(const struct address *address, size_t count)
 {
-	static const char reason[] = "its address has gone from DNS";
-
 	list_foreach (node, &address->uses) {
 		count -= count > 0 && is_ending(CONTAINER_OF(node, struct conn, address_use.node));
 	}
@@ -362,15 +359,15 @@ static void retire_some(const struct address *address, size_t count)
 		struct conn *conn = CONTAINER_OF(node, struct conn, address_use.node);
 
 		if (count > 0 && (conn->state == CONN_IDLE || conn->state == CONN_PROBE)) {
-			conn_end(conn, CONN_END_IN_PEACE, ERR_NONE, reason);
+			conn_end(conn, CONN_END_IN_PEACE, ERR_NONE, END_ADDRESS_GONE, NULL);
 			count--;
 		}
 	}
 	list_foreach (node, &address->uses) {
 		struct conn *conn = CONTAINER_OF(node, struct conn, address_use.node);
 
-		if (count > 0 && conn->state == CONN_LEASED && conn->retire_reason == NULL) {
-			conn_retire(conn, reason);
+		if (count > 0 && conn->state == CONN_LEASED && conn->retire == END_NONE) {
+			conn_retire(conn, END_ADDRESS_GONE);
 			count--;
 		}
 	}

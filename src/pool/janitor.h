@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include "base/ends.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -32,7 +34,7 @@ void janitor_hint(struct pool *pool, uint64_t seconds);
 void janitor_suspect(struct pool *pool, uint64_t idle_ms);
 
 /* Ends every idle connection and the probe. Leased ones end when given back, those being opened when they are up. */
-void janitor_retire_all(struct pool *pool, const char *reason);
+void janitor_retire_all(struct pool *pool, enum end end);
 
 /*
  * An opening finds no place in the bound: for a request the probe gives its own up, else an idle connection beyond pool.min_idle that

@@ -30,6 +30,7 @@ void pool_init(struct pool *pool, const struct pool_setup *setup,
 		.clock = setup->clock,
 		.log = setup->log,
 		.buffers = setup->buffers,
+		.metrics = setup->metrics,
 		.codec = setup->codec,
 		.tls = setup->tls,
 		.settings = *settings,
@@ -72,23 +73,24 @@ static void free_dead(struct pool *pool)
 	}
 }
 
-static void end_all(struct pool *pool, enum conn_state state, enum err err, const char *reason)
+static void end_all(struct pool *pool, enum conn_state state, enum err err, enum end end,
+		    const char *detail)
 {
 	list_foreach_safe (node, &pool->conns[state]) {
-		conn_end(list_entry(node, struct conn, node), CONN_END_AT_ONCE, err, reason);
+		conn_end(list_entry(node, struct conn, node), CONN_END_AT_ONCE, err, end, detail);
 	}
 }
 
 void pool_end_leased(struct pool *pool, enum err err, const char *reason)
 {
-	end_all(pool, CONN_LEASED, err, reason);
+	end_all(pool, CONN_LEASED, err, END_SHUTDOWN, reason);
 }
 
 void pool_fini(struct pool *pool)
 {
 	assert(pool_waiting_count(pool) == 0);
 	for (unsigned i = 0; i < CONN_DEAD; i++) {
-		end_all(pool, i, ERR_SHUTTING_DOWN, "shutdown");
+		end_all(pool, i, ERR_SHUTTING_DOWN, END_SHUTDOWN, NULL);
 	}
 	list_foreach_safe (node, &pool->conns[CONN_CLOSING]) {
 		struct conn *conn = list_entry(node, struct conn, node);
@@ -188,7 +190,7 @@ static void handle_suspend(struct pool *pool)
 		log_write(pool->log, LOG_INFO, "pool",
 			  "the machine was suspended: every idle connection is retired");
 		pool->wants_addresses = true;
-		janitor_retire_all(pool, "suspend");
+		janitor_retire_all(pool, END_SUSPEND);
 	}
 }
 
@@ -200,9 +202,9 @@ static struct conn *find_idle(struct pool *pool, const struct waiter *waiter)
 
 	list_foreach_safe (node, &pool->conns[CONN_IDLE]) {
 		struct conn *conn = list_entry(node, struct conn, node);
-		const char *reason = conn_refuse_lending(conn, &rules, now_ms);
+		enum end end = conn_refuse_lending(conn, &rules, now_ms);
 
-		if (reason != NULL) {
+		if (end != END_NONE) {
 			janitor_look(conn);
 			continue;
 		}

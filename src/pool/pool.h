@@ -31,6 +31,7 @@
 struct buffer_pool;
 struct clock;
 struct log;
+struct metrics;
 struct tls_client;
 struct waiter;
 
@@ -73,6 +74,7 @@ struct pool_setup {
 	struct clock *clock;
 	struct log *log;
 	struct buffer_pool *buffers;
+	struct metrics *metrics;
 	const struct codec *codec;
 	struct tls_client *tls; /* NULL: plain */
 	const char *authority;  /* of the upstream, for heartbeats; copied */
@@ -83,6 +85,7 @@ struct pool {
 	struct clock *clock;         /* borrowed */
 	struct log *log;             /* borrowed */
 	struct buffer_pool *buffers; /* borrowed */
+	struct metrics *metrics;     /* borrowed */
 	const struct codec *codec;   /* borrowed */
 	struct tls_client *tls;      /* borrowed */
 	struct pool_settings settings;
@@ -115,8 +118,6 @@ struct pool {
 	uint64_t last_ready_serial;
 	uint64_t last_request_ms;
 	uint64_t random_state;
-	uint64_t handshakes_full;
-	uint64_t handshakes_resumed;
 	bool wants_addresses; /* asks its owner, who clears it, for a fresh look at DNS */
 	bool is_changed;      /* pool_turn() has something to do */
 	bool is_draining;     /* keeps no spares */

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/macros.h"
+#include "base/metrics.h"
 #include "pool/janitor.h"
 #include "pool/pool.h"
 
@@ -32,16 +33,26 @@ static void smooth(uint64_t *average_us, uint64_t measured_us)
 	*average_us = *average_us == 0 ? measured_us : (*average_us * 7 + measured_us) / 8;
 }
 
+static void count_opening(struct metrics *metrics, const struct conn *conn)
+{
+	const struct stream *stream = &conn->stream;
+
+	metrics->opened++;
+	histogram_add(&metrics->connect[METRIC_STEP_TCP], stream->tcp_up_us - stream->connect_us);
+	if (stream->ssl != NULL) {
+		histogram_add(&metrics->connect[METRIC_STEP_TLS],
+			      stream->tls_up_us - stream->tcp_up_us);
+		metrics->handshakes[conn->was_resumed ? METRIC_HANDSHAKE_RESUMED
+						      : METRIC_HANDSHAKE_FULL]++;
+	}
+}
+
 void pool_connected(struct pool *pool, const struct conn *conn)
 {
 	char peer[ADDR_TEXT_BYTES];
 	uint64_t took_us = conn->ready_us - conn->opened_us;
 
-	if (conn->was_resumed) {
-		pool->handshakes_resumed++;
-	} else {
-		pool->handshakes_full++;
-	}
+	count_opening(pool->metrics, conn);
 	smooth(&pool->connect_us, took_us);
 	smooth(&pool->round_trip_us, conn->stream.tcp_up_us - conn->stream.connect_us);
 	if (warmer_is_open(&pool->warmer)) {
@@ -63,11 +74,13 @@ void pool_connect_failed(struct pool *pool, const struct addr *peer, enum err er
 
 	warmer_failed(&pool->warmer, pool->clock->now_ms, pool_random(pool));
 	pool->last_connect_err = err;
+	pool->metrics->open_failures[err]++;
 	pool->wants_addresses = true;
 	log_write(pool->log, was_open ? LOG_DEBUG : LOG_WARNING, "pool",
 		  "connect failed peer=%s error=%s reason=\"%s\"", addr_write(peer, text),
 		  err_name(err), reason);
 	if (!was_open && warmer_is_open(&pool->warmer)) {
+		pool->metrics->breaker_trips++;
 		log_write(
 			pool->log, LOG_ERROR, "pool",
 			"the upstream is unreachable (%s): requests fail at once until a probe succeeds",

@@ -3,11 +3,16 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "proxy/client.h"
 #include "proxy/exchange.h"
 #include "proxy/proxy.h"
 
 enum { PATH_SHOWN_BYTES = 256 };
+
+#define TEXT(value, text) text,
+static const char *const conn_kinds[] = {METRIC_CONN_VALUES(TEXT)};
+#undef TEXT
 
 static struct span method_of(const struct exchange *exchange)
 {
@@ -61,8 +66,8 @@ void access_log_write(const struct exchange *exchange)
 	log_field_ms(log, &line, "upstream_ms",
 		     between_us(exchange->lent_us, exchange->answered_us));
 	log_field_ms(log, &line, "total_ms", between_us(exchange->began_us, now_us));
-	if (exchange->conn_kind != NULL) {
-		log_field_text(log, &line, "conn", span_of(exchange->conn_kind));
+	if (exchange->lent_us != 0) {
+		log_field_text(log, &line, "conn", span_of(conn_kinds[exchange->conn_kind]));
 	}
 	if (exchange->err != ERR_NONE) {
 		log_field_text(log, &line, "error", span_of(err_name(exchange->err)));

@@ -2,6 +2,7 @@
 #include "proxy/client.h"
 
 #include "base/clock.h"
+#include "base/metrics.h"
 #include "proxy/exchange.h"
 #include "proxy/reply.h"
 
@@ -169,6 +170,7 @@ static void on_readable(void *owner)
 	switch (io.status) {
 	case IO_OK:
 		in->len_bytes += io.bytes;
+		client->proxy->metrics->client_bytes_in += io.bytes;
 		client_advance(client);
 		if (client->stream.is_reading && stream_has_pending(&client->stream)) {
 			stream_poke(&client->stream);
@@ -263,6 +265,7 @@ static void write_reply(struct client *client)
 			      2 - first - (client->reply_body.len == 0 && first == 0 ? 1 : 0));
 	size_t of_head = MIN(io.bytes, client->reply_head.len);
 
+	client->proxy->metrics->client_bytes_out += io.bytes;
 	if (io.status == IO_FAILED) {
 		client->exchange->has_client_left = true;
 		client_close(client);
@@ -383,6 +386,7 @@ void client_new(struct proxy *proxy, int fd, const struct addr *peer, uint16_t l
 
 	client->proxy = proxy;
 	client->number = ++proxy->last_client_number;
+	proxy->metrics->clients_accepted++;
 	client->local_port = local_port;
 	client->is_allowed = access_allows_peer(proxy->access, peer);
 	client->phase = CLIENT_IDLE;

@@ -2,9 +2,10 @@
 #include "proxy/exchange.h"
 
 #include "base/clock.h"
+#include "base/metrics.h"
 #include "http/serialize.h"
-#include "proxy/access_log.h"
 #include "proxy/client.h"
+#include "proxy/observe.h"
 #include "proxy/proxy.h"
 #include "proxy/reply.h"
 
@@ -43,29 +44,12 @@ struct exchange *exchange_new(struct proxy *proxy, struct client *client)
 	return exchange;
 }
 
-/* Another spelling of a paying path is of class other, and may be paid for all the same. */
-static bool may_have_paid(const struct exchange *exchange)
-{
-	return exchange->class == PROFILE_SUBMIT || exchange->class == PROFILE_SOLVE ||
-	       (exchange->class == PROFILE_OTHER && profile_may_pay(exchange->target.path));
-}
-
 void exchange_finish(struct exchange *exchange)
 {
 	struct proxy *proxy = exchange->proxy;
 
 	assert(!exchange->is_queued && !exchange->is_sent);
-	if (exchange->status != 0 || exchange->has_client_left) {
-		if (exchange->has_client_left && exchange->err == ERR_NONE &&
-		    exchange->answered_us != 0 && may_have_paid(exchange)) {
-			/* A solve's response is the answer itself, which no log may hold. */
-			access_log_left(exchange,
-					exchange->class == PROFILE_SUBMIT
-						? profile_task_id(exchange->transfer.response_body)
-						: (struct span){0});
-		}
-		access_log_write(exchange);
-	}
+	observe_finish(exchange);
 	if (exchange->client != NULL) {
 		exchange->client->exchange = NULL;
 	}
@@ -195,6 +179,7 @@ void exchange_reply_error(struct exchange *exchange, enum err err, enum err caus
 	}
 	exchange->err = err;
 	exchange->status = (unsigned)reply_status(&reply);
+	observe_error(exchange, err, cause, detail);
 	exchange->out.len_bytes = 0;
 	buffer_reserve_always(&proxy->buffers, &exchange->out, REPLY_BYTES);
 	exchange->out.len_bytes = reply_write(&reply, exchange->out.data);
@@ -269,11 +254,12 @@ static void start_on(struct exchange *exchange, struct conn *conn)
 	exchange->is_queued = false;
 	exchange->is_sent = true;
 	exchange->lent_us = now_us;
-	exchange->conn_kind = conn->requests > 0 ? "reused" : "warm";
+	exchange->conn_kind = conn->requests > 0 ? METRIC_CONN_REUSED : METRIC_CONN_WARM;
 	if (conn->requests == 0 && conn->opened_us >= exchange->whole_us) {
-		exchange->conn_kind = "new";
+		exchange->conn_kind = METRIC_CONN_NEW;
 		exchange->connect_us = conn->ready_us - conn->opened_us;
 	}
+	observe_lent(exchange);
 	write_request(exchange);
 	buffer_fini(&exchange->proxy->buffers, &transfer->response);
 	transfer->ops = &transfer_ops;
@@ -398,6 +384,7 @@ static void on_response(struct transfer *transfer)
 	exchange->is_sent = false;
 	pool_lease_over(exchange->proxy->pool, &exchange->waiter);
 	exchange->answered_us = exchange->proxy->clock->now_us;
+	observe_response(exchange);
 	reply_response(exchange);
 }
 
@@ -453,13 +440,15 @@ static void on_failed(struct transfer *transfer, enum err err, const struct stre
 	if (may_repeat(exchange, evidence)) {
 		exchange->was_repeated = true;
 		exchange->evidence = evidence;
+		observe_repeat(exchange);
 		acquire(exchange, proxy->pool->last_ready_serial);
 		return;
 	}
-	if (may_have_paid(exchange) && evidence == EVIDENCE_UNKNOWN) {
-		access_log_unknown(exchange, err, detail,
-				   facts->written_bytes - transfer->written_before,
-				   facts->tcpi_bytes_acked);
+	if (evidence == EVIDENCE_UNKNOWN &&
+	    retry_may_have_paid(exchange->class, exchange->target.path)) {
+		observe_unknown_fate(exchange, err, detail,
+				     facts->written_bytes - transfer->written_before,
+				     facts->tcpi_bytes_acked);
 		exchange_reply_error(exchange, ERR_SUBMIT_UNKNOWN, err, detail);
 		return;
 	}

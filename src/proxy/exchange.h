@@ -68,8 +68,7 @@ struct exchange {
 	enum err err; /* ERR_NONE: the upstream's response was passed on */
 	unsigned status;
 	uint64_t reply_bytes;
-	const char *
-		conn_kind; /* "reused", "warm" (a spare), "new" (opened for this); NULL: none was lent */
+	unsigned conn_kind; /* METRIC_CONN_…, once lent_us is set */
 	bool has_client_left;
 
 	/* When, in microseconds; 0: did not happen */

@@ -1,6 +1,7 @@
 /* Decides whom a request is counted for: a token, a label, an address; and refuses who must give a token and does not. */
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "proxy/basic.h"
 #include "proxy/client.h"
 #include "proxy/exchange.h"
@@ -67,7 +68,7 @@ static void warn(struct exchange *exchange, enum err err, bool has_to_wait)
 	uint64_t now_ms = proxy->clock->now_ms;
 	struct log_line line;
 
-	guard->failures++;
+	proxy->metrics->token_failures++;
 	if (!has_to_wait && window_count(&guard->warned, now_ms) >= WARNINGS_MOST) {
 		guard->unsaid++;
 		return;
@@ -79,7 +80,7 @@ static void warn(struct exchange *exchange, enum err err, bool has_to_wait)
 	log_begin(proxy->log, &line, LOG_WARNING, "token");
 	log_field_text(proxy->log, &line, "client", span_of(exchange->name));
 	log_field_text(proxy->log, &line, "error", span_of(err_name(err)));
-	log_field_u64(proxy->log, &line, "failures", guard->failures);
+	log_field_u64(proxy->log, &line, "failures", proxy->metrics->token_failures);
 	if (guard->unsaid > 0) {
 		log_field_u64(proxy->log, &line, "unsaid", guard->unsaid);
 	}

@@ -29,6 +29,8 @@ void proxy_init(struct proxy *proxy, struct event_base *base, struct clock *cloc
 	mem_cache_init(&proxy->client_cache, sizeof(struct client), CLIENTS_KEPT);
 	mem_cache_init(&proxy->exchange_cache, sizeof(struct exchange), EXCHANGES_KEPT);
 	list_init(&proxy->exchanges);
+	records_init(&proxy->ledger, LEDGER_RECORDS);
+	records_init(&proxy->errors, ERROR_RECORDS);
 	tenants_init(&proxy->tenants, &config->access_clients);
 	for (unsigned i = 0; i < CLIENT_PHASES; i++) {
 		list_init(&proxy->clients[i]);
@@ -78,6 +80,8 @@ void proxy_free(struct proxy *proxy)
 	mem_cache_fini(&proxy->client_cache);
 	mem_cache_fini(&proxy->exchange_cache);
 	tenants_fini(&proxy->tenants);
+	records_fini(&proxy->ledger);
+	records_fini(&proxy->errors);
 	access_free(proxy->access);
 	guesses_fini(&proxy->guard.guesses);
 }

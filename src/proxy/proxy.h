@@ -12,6 +12,7 @@
 #include "config/config_key.h"
 #include "pool/tenant.h"
 #include "proxy/guesses.h"
+#include "proxy/records.h"
 #include "proxy/retry.h"
 
 #include <stdbool.h>
@@ -21,6 +22,7 @@ struct access;
 struct clock;
 struct event_base;
 struct log;
+struct metrics;
 struct pool;
 struct tokens;
 
@@ -40,14 +42,14 @@ struct guard {
 	const struct tokens *tokens; /* borrowed; NULL: none are asked for */
 	struct guesses guesses;
 	struct window warned;
-	uint64_t failures; /* requests refused for a missing or wrong token */
-	uint64_t unsaid;   /* of them, since the last warning */
+	uint64_t unsaid; /* of them, since the last warning */
 };
 
 struct proxy {
 	struct event_base *base;     /* borrowed */
 	struct clock *clock;         /* borrowed */
 	struct log *log;             /* borrowed */
+	struct metrics *metrics;     /* borrowed */
 	const struct config *config; /* borrowed */
 	struct pool *pool;           /* borrowed */
 	struct access *access;       /* owned */
@@ -64,6 +66,8 @@ struct proxy {
 	struct list exchanges; /* all of them */
 	struct tenants tenants;
 	struct retry_budget budget;
+	struct records ledger;        /* paid requests of whose fate a user must know */
+	struct records errors;        /* the last that we answered with an error */
 	void (*on_room)(void *owner); /* is_full was set, and a client has gone or become idle */
 	void *owner;                  /* borrowed */
 	uint64_t last_client_number;
@@ -74,7 +78,7 @@ struct proxy {
 	bool is_draining; /* every reply says Connection: close; what still comes on open connections is served */
 };
 
-/* The caller has set upstream_*, api_key, pool and on_room before; guard.tokens and the key's contents may change at any time. */
+/* The caller has set metrics, upstream_*, api_key, pool and on_room before; guard.tokens and the key's contents may change at any time. */
 void proxy_init(struct proxy *proxy, struct event_base *base, struct clock *clock, struct log *log,
 		const struct config *config);
 /* Closes every client; exchanges that were sent end with pool_fini(), which must come between these two. */

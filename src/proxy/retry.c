@@ -52,6 +52,12 @@ enum evidence evidence_judge(const struct evidence_facts *facts)
 	return is_undelivered(facts) ? EVIDENCE_UNDELIVERED : EVIDENCE_UNKNOWN;
 }
 
+bool retry_may_have_paid(enum profile_class class, struct span path)
+{
+	return class == PROFILE_SUBMIT || class == PROFILE_SOLVE ||
+	       (class == PROFILE_OTHER && profile_may_pay(path));
+}
+
 bool retry_class_is_repeatable(enum profile_class class, struct span method, struct span path,
 			       bool repeat_other)
 {

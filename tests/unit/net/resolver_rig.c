@@ -70,6 +70,7 @@ struct resolver_setup setup_of(const char *name)
 		.base = base,
 		.clock = &rig.clock,
 		.log = &rig_log,
+		.metrics = &rig.metrics,
 		.name = name,
 		.port = 443,
 		.ttl_max_ms = 300000,

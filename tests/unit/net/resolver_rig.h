@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/clock.h"
+#include "base/metrics.h"
 #include "net/resolver.h"
 
 #include <stdbool.h>
@@ -14,6 +15,7 @@
 
 struct rig {
 	struct clock clock;
+	struct metrics metrics;
 	struct dns_server *server; /* owned */
 	struct resolver *resolver; /* owned; a test that frees it clears it */
 	unsigned changes;          /* calls of on_change so far */

@@ -73,9 +73,9 @@ static void echo3_on_readable(struct conn *conn)
 		transfer->ops->on_response(transfer);
 	} else if (io.status == IO_END && state->count == 0) {
 		janitor_idle_closed(conn);
-		conn_end(conn, CONN_END_AT_ONCE, ERR_NONE, "the server closed it while idle");
+		conn_end(conn, CONN_END_AT_ONCE, ERR_NONE, END_SERVER_IDLE, NULL);
 	} else if (io.status != IO_AGAIN) {
-		conn_end(conn, CONN_END_AT_ONCE, ERR_CONNECTION_ENDED, "ended");
+		conn_end(conn, CONN_END_AT_ONCE, ERR_CONNECTION_ENDED, END_SERVER_CUT, NULL);
 	}
 }
 
@@ -84,10 +84,10 @@ static void echo3_nothing(struct conn *conn)
 	(void)conn;
 }
 
-static const char *echo3_refuse_reuse(const struct conn *conn)
+static enum end echo3_refuse_reuse(const struct conn *conn)
 {
 	(void)conn;
-	return NULL;
+	return END_NONE;
 }
 
 static const struct codec codec_echo3 = {
@@ -400,6 +400,7 @@ void rig_begin(const struct pool_settings *settings, size_t addresses)
 					 .log = &rig.log,
 					 .buffers = &rig.buffers,
 					 .codec = &codec_echo3,
+					 .metrics = &rig.metrics,
 					 .authority = "rig"};
 
 	clock_init(&rig.clock);

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "pool/pool.h"
 
 #include <stdbool.h>
@@ -38,6 +39,7 @@ struct rig {
 	struct clock clock;
 	struct log log;
 	struct buffer_pool buffers;
+	struct metrics metrics;
 	struct client_rows rows; /* none; a test sets them before rig_begin() */
 	struct tenants tenants;
 	struct tenant *tenant;

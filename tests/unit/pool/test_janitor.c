@@ -161,7 +161,7 @@ START_TEST(test_a_retired_connection_lends_no_slot_that_is_left)
 	first = rig_ask(QUEUE_WORK);
 	rig_settle();
 	ck_assert_ptr_nonnull(first->conn);
-	janitor_retire_all(&rig.pool, "suspend");
+	janitor_retire_all(&rig.pool, END_SUSPEND);
 	second = rig_ask(QUEUE_WORK);
 	rig_settle();
 	ck_assert_ptr_nonnull(second->conn);
@@ -191,7 +191,7 @@ START_TEST(test_the_end_of_the_warm_window_takes_nothing_from_who_waits)
 	rig_pass(2000);
 	ck_assert_ptr_null(waits->conn);
 	/* The window is over; all three answers come at once, so that the connection comes back. */
-	conn_retire(conn, NULL);
+	conn_retire(conn, END_NONE);
 	for (unsigned i = 0; i < 3; i++) {
 		ck_assert_int_eq(send(rig_peer_of(conn)->fd, "\n", 1, MSG_NOSIGNAL), 1);
 	}

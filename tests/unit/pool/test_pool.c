@@ -173,7 +173,7 @@ START_TEST(test_a_tenant_holds_max_inflight_slots_only)
 	}
 	list_foreach_safe (node, &rig.pool.conns[CONN_LEASED]) {
 		conn_end(list_entry(node, struct conn, node), CONN_END_AT_ONCE, ERR_SHUTTING_DOWN,
-			 "test");
+			 END_SHUTDOWN, NULL);
 	}
 	ck_assert_uint_eq(tenant->leased, 0);
 	tenant_release(tenant);
