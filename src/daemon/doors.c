@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "config/config.h"
 #include "config/config_listen.h"
+#include "daemon/admin_doors.h"
 #include "daemon/service.h"
 #include "proxy/client.h"
 #include "proxy/proxy.h"
@@ -115,17 +116,24 @@ static bool adopt_door(struct doors *doors, struct listener_setup *setup, int fd
 	return false;
 }
 
-/* Those that are for us; one for others, or of a unit that names nothing, is said and left alone. */
+/*
+ * Those that are for us; one for the admin interface is taken there, and one for others, or of a unit that names nothing, is said and
+ * left alone.
+ */
 static bool adopt_doors(struct doors *doors, struct listener_setup *setup,
 			const struct service_socket *sockets, int count)
 {
 	for (int i = 0; i < count; i++) {
 		bool is_tls = strcmp(sockets[i].name, "https") == 0;
 
+		if (strcmp(sockets[i].name, ADMIN_DOORS_NAME) == 0) {
+			continue;
+		}
 		if (!is_tls && strcmp(sockets[i].name, "http") != 0) {
 			log_write(doors->log, LOG_WARNING, "listener",
 				  "descriptor %d from systemd is not used: it is named %s; "
-				  "only FileDescriptorName=http and =https are served",
+				  "only FileDescriptorName=http, =https and =" ADMIN_DOORS_NAME
+				  " are served",
 				  sockets[i].fd, sockets[i].name);
 		} else if (!adopt_door(doors, setup, sockets[i].fd, is_tls)) {
 			return false;

@@ -1,5 +1,6 @@
 /*
  * The listening sockets: those of `listen`, or those that systemd hands over (socket activation), named "http" or, with TLS, "https".
+ * Those of the admin interface are admin_doors.h's.
  */
 #pragma once
 

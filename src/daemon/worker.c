@@ -1,12 +1,14 @@
 /* Owns everything that serves, and the loop that turns it. */
 #include "daemon/worker.h"
 
+#include "admin/admin.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "config/config.h"
 #include "config/url.h"
+#include "daemon/admin_doors.h"
 #include "daemon/credentials.h"
 #include "daemon/doors.h"
 #include "daemon/limits.h"
@@ -43,6 +45,9 @@ struct worker {
 	struct pool pool;
 	struct proxy proxy;
 	struct doors doors;
+	struct admin_view view;
+	struct admin *admin; /* owned */
+	struct admin_doors admin_doors;
 	struct service service;
 	struct event signals[3];
 	struct timer warm_timer; /* serves at last without warmth */
@@ -84,8 +89,10 @@ static void write_status(void *owner, char out[SERVICE_STATUS_BYTES])
 static void begin_serving(struct worker *worker)
 {
 	char all[512];
+	char admin[256];
 
 	worker->is_serving = true;
+	worker->view.phase = ADMIN_SERVING;
 	timer_set(&worker->warm_timer, TIMER_NEVER);
 	doors_start(&worker->doors);
 	if (!pool_is_warm(&worker->pool)) {
@@ -97,10 +104,11 @@ static void begin_serving(struct worker *worker)
 				  : err_text(worker->pool.last_connect_err));
 	}
 	log_write(worker->log, LOG_INFO, "start",
-		  "ready listen=%s upstream=%s://%s pool=%" PRIu64 " warm=%zu",
+		  "ready listen=%s upstream=%s://%s pool=%" PRIu64 " warm=%zu admin=%s",
 		  doors_write(&worker->doors, all, sizeof(all)),
 		  worker->url.is_tls ? "https" : "http", worker->url.authority,
-		  worker->config->pool_size, worker->pool.conns[CONN_IDLE].count);
+		  worker->config->pool_size, worker->pool.conns[CONN_IDLE].count,
+		  admin_doors_write(&worker->admin_doors, admin, sizeof(admin)));
 	service_serving(&worker->service);
 }
 
@@ -161,6 +169,7 @@ static void on_stop_signal(evutil_socket_t number, short what, void *arg)
 		return;
 	}
 	worker->is_stopping = true;
+	worker->view.phase = ADMIN_DRAINING;
 	log_write(worker->log, LOG_INFO, "stop", "signal %d: finishing %zu requests", (int)number,
 		  worker->proxy.exchanges.count);
 	service_stopping(&worker->service, worker->config->shutdown_drain_timeout_ms);
@@ -214,6 +223,7 @@ static void apply_config(struct worker *worker)
 	resolver_set_ttl_max(worker->resolver, worker->config->upstream_dns_ttl_max_ms);
 	pool_set_settings(&worker->pool, &settings);
 	proxy_apply_config(&worker->proxy);
+	admin_apply_config(worker->admin);
 	log_write(worker->log, LOG_INFO, "reload", "done: pool.size=%" PRIu64 " new_tls=%d",
 		  worker->config->pool_size, is_new_tls);
 }
@@ -304,6 +314,15 @@ static void set_up_pool(struct worker *worker)
 	proxy_init(&worker->proxy, worker->base, &worker->clock, worker->log, worker->config);
 }
 
+static void set_up_admin(struct worker *worker)
+{
+	worker->view = (struct admin_view){.config = worker->config,
+					   .clock = &worker->clock,
+					   .pool = &worker->pool,
+					   .proxy = &worker->proxy};
+	worker->admin = admin_new(&worker->view, worker->base, &worker->clock, worker->log);
+}
+
 static struct event_base *new_loop(void)
 {
 	struct event_config *setup = event_config_new();
@@ -331,6 +350,7 @@ struct worker *worker_new(const struct cli *cli, struct config *config, struct l
 		abort(); /* the URL was checked; no loop means no memory */
 	}
 	set_up_pool(worker);
+	set_up_admin(worker);
 	timer_init(&worker->warm_timer, worker->base, &worker->clock, on_warm_timer, worker);
 	timer_init(&worker->drain_timer, worker->base, &worker->clock, on_drain_timer, worker);
 	service_init(&worker->service, worker->base, &worker->clock, write_status, worker);
@@ -339,7 +359,9 @@ struct worker *worker_new(const struct cli *cli, struct config *config, struct l
 	    !credentials_load(config, &worker->url, NULL, NULL, log, &worker->credentials) ||
 	    !doors_open(&worker->doors, config, &worker->proxy, worker->base, &worker->clock,
 			log) ||
-	    !doors_set_tls(&worker->doors, worker->credentials.server)) {
+	    !doors_set_tls(&worker->doors, worker->credentials.server) ||
+	    !admin_doors_open(&worker->admin_doors, config, worker->admin, worker->base,
+			      &worker->clock, log)) {
 		worker_free(worker);
 		return NULL;
 	}
@@ -372,6 +394,7 @@ static void end_turn(struct worker *worker)
 		worker->is_done = true;
 	}
 	proxy_turn(&worker->proxy);
+	admin_turn(worker->admin);
 	log_flush(worker->log);
 	clock_end_turn(&worker->clock);
 }
@@ -399,6 +422,8 @@ void worker_free(struct worker *worker)
 		return;
 	}
 	doors_close(&worker->doors);
+	admin_free(worker->admin);
+	admin_doors_fini(&worker->admin_doors);
 	proxy_fini(&worker->proxy);
 	resolver_free(worker->resolver);
 	pool_fini(&worker->pool);

@@ -48,11 +48,10 @@ static void add_machine_name(struct access *access)
 	}
 }
 
-struct access *access_new(const struct config *config, struct span upstream_host)
+struct access *access_new(const struct string_list *networks, const struct string_list *hosts,
+			  struct span upstream_host)
 {
 	struct access *access = mem_alloc(sizeof(*access));
-	const struct string_list *networks = &config->access_allow;
-	const struct string_list *hosts = &config->access_hosts;
 
 	access->networks = mem_grow(NULL, networks->count, sizeof(*access->networks));
 	for (size_t i = 0; i < networks->count; i++) {

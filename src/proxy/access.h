@@ -1,5 +1,5 @@
 /*
- * Who may use the pool and under which names: networks, Host names, labels.
+ * Who may use the pool, or its admin interface, and under which names: networks, Host names, labels.
  *
  * Built from the configuration once (and anew on reload); pure afterwards.
  */
@@ -16,8 +16,12 @@
 
 struct access;
 
-/* The configuration was checked: its networks parse. `upstream_host` is the URL's name without port. */
-struct access *access_new(const struct config *config, struct span upstream_host);
+/*
+ * From the lists of access.* or admin.*, which were checked and are copied. `upstream_host` is a name to accept as well: the URL's, without
+ * port; empty for none.
+ */
+struct access *access_new(const struct string_list *networks, const struct string_list *hosts,
+			  struct span upstream_host);
 void access_free(struct access *access);
 
 /* access.allow; unix peers are exempt. */

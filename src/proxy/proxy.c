@@ -24,7 +24,8 @@ void proxy_init(struct proxy *proxy, struct event_base *base, struct clock *cloc
 	proxy->clock = clock;
 	proxy->log = log;
 	proxy->config = config;
-	proxy->access = access_new(config, span_of(proxy->upstream_host));
+	proxy->access = access_new(&config->access_allow, &config->access_hosts,
+				   span_of(proxy->upstream_host));
 	buffer_pool_init(&proxy->buffers, config->limits_buffered_bytes);
 	mem_cache_init(&proxy->client_cache, sizeof(struct client), CLIENTS_KEPT);
 	mem_cache_init(&proxy->exchange_cache, sizeof(struct exchange), EXCHANGES_KEPT);
@@ -40,7 +41,8 @@ void proxy_init(struct proxy *proxy, struct event_base *base, struct clock *cloc
 void proxy_apply_config(struct proxy *proxy)
 {
 	access_free(proxy->access);
-	proxy->access = access_new(proxy->config, span_of(proxy->upstream_host));
+	proxy->access = access_new(&proxy->config->access_allow, &proxy->config->access_hosts,
+				   span_of(proxy->upstream_host));
 	for (unsigned i = 0; i < CLIENT_DEAD; i++) {
 		list_foreach (node, &proxy->clients[i]) {
 			struct client *client = list_entry(node, struct client, node);

@@ -57,7 +57,7 @@ static void put_escaped(struct writer *writer, const char *text, size_t bytes_ma
 }
 
 /* RFC 9110 section 15, RFC 4918 section 11.4, RFC 6585 section 5. */
-static const char *reason_phrase(int status)
+const char *reply_reason_phrase(int status)
 {
 	static const struct {
 		int status;
@@ -66,6 +66,7 @@ static const char *reason_phrase(int status)
 		{400, "Bad Request"},
 		{401, "Unauthorized"},
 		{403, "Forbidden"},
+		{404, "Not Found"},
 		{405, "Method Not Allowed"},
 		{407, "Proxy Authentication Required"},
 		{408, "Request Timeout"},
@@ -88,7 +89,7 @@ static const char *reason_phrase(int status)
 			return rows[i].phrase;
 		}
 	}
-	assert(false && "a status of errors.def without its reason phrase");
+	assert(false && "a status of ours without its reason phrase");
 	return "";
 }
 
@@ -186,7 +187,7 @@ size_t reply_write(const struct reply *reply, char out[REPLY_BYTES])
 	put(&head, "HTTP/1.1 ");
 	put_number(&head, (uint64_t)reply_status(reply));
 	put(&head, " ");
-	put(&head, reason_phrase(reply_status(reply)));
+	put(&head, reply_reason_phrase(reply_status(reply)));
 	put(&head, reply->is_json ? "\r\nContent-Type: application/json\r\n"
 				  : "\r\nContent-Type: text/plain; charset=utf-8\r\n");
 	put(&head, "Content-Length: ");

@@ -33,4 +33,7 @@ int reply_status(const struct reply *reply);
 /* Writes head and body; returns the length, never above REPLY_BYTES. */
 size_t reply_write(const struct reply *reply, char out[REPLY_BYTES]);
 
+/* Of a status that we answer with: "Bad Gateway". */
+const char *reply_reason_phrase(int status);
+
 extern const char reply_continue[]; /* "HTTP/1.1 100 Continue\r\n\r\n" */

@@ -44,7 +44,7 @@ def configure(sim, size=10, ca=CA, listen="127.0.0.1:8080"):
     CONFIG.parent.mkdir(exist_ok=True)
     CA.write_bytes(pathlib.Path(sim.ca_file).read_bytes())  # where a unit with a /tmp of its own sees it
     CONFIG.write_text(f"upstream: {{url: 'https://localhost:{sim.port}', ca_file: {ca}}}\n"
-                      f"listen: ['{listen}']\npool: {{size: {size}}}\nadmin: {{listen: 'off'}}\nqueue: {{timeout: 30s}}\n")
+                      f"listen: ['{listen}']\npool: {{size: {size}}}\nadmin: {{allow: []}}\nqueue: {{timeout: 30s}}\n")
 
 
 def journal():

@@ -76,7 +76,8 @@ def test_the_unit_in_a_real_systemd(seen):
     assert seen["drain"]["answer"] == "200" and seen["drain"]["status"] == 0 and seen["drain"]["anew"] and seen["drain"]["seconds"] > 2
 
     assert {"4", "6"} <= set(seen["log"]["priorities"])
-    assert seen["log"]["warnings"][0].startswith("start: /etc/warmpool/warmpool.yaml:4: admin.listen: has no effect")
+    assert seen["log"]["warnings"][0].startswith(
+        "start: /etc/warmpool/warmpool.yaml:4: admin.allow: is empty, so every client of 127.0.0.1:8081 will be refused")
     assert seen["log"]["taken"] == ["listener: 2 sockets from systemd take the place of listen"]
 
     credential = seen["credential"]

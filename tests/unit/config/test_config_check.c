@@ -178,9 +178,8 @@ START_TEST(test_warnings)
 		 "warning: F:2: access.allow: is empty, so every client of 127.0.0.1:80"},
 		{{"response.server_timing=off"},
 		 "warning: F:1: response.server_timing: has no effect in this version"},
-		{{"admin.listen=off"}, "warning: F:1: admin.listen: has no effect in this version"},
-		{{"admin.hosts=status.example"},
-		 "warning: F:1: admin.hosts: has no effect in this version"},
+		{{"response.server_timing=on"},
+		 "warning: F:1: response.server_timing: has no effect in this version"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

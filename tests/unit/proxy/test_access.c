@@ -17,7 +17,7 @@ static struct access *access_for_test(void)
 		.access_hosts = {hosts, ARRAY_SIZE(hosts)},
 	};
 
-	return access_new(&config, SPAN("ocr.captchaai.com"));
+	return access_new(&config.access_allow, &config.access_hosts, SPAN("ocr.captchaai.com"));
 }
 
 START_TEST(test_peers)
@@ -163,7 +163,7 @@ END_TEST
 START_TEST(test_nothing_configured_allows_only_unix_peers)
 {
 	struct config config = {0};
-	struct access *access = access_new(&config, SPAN("api.example"));
+	struct access *access = access_new(&config.access_allow, &config.access_hosts, SPAN("api.example"));
 	struct addr peer;
 
 	ck_assert(addr_parse("127.0.0.1:1", &peer));
