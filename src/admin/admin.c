@@ -3,7 +3,11 @@
 
 #include "admin/fence.h"
 #include "admin/health.h"
+#include "admin/history.h"
+#include "admin/ledger_page.h"
+#include "admin/metrics_page.h"
 #include "admin/page.h"
+#include "admin/status_page.h"
 #include "base/mem.h"
 #include "base/span.h"
 #include "config/config.h"
@@ -18,10 +22,15 @@
 #include <string.h>
 
 static const char plain_text[] = "text/plain; charset=utf-8";
+static const char json_text[] = "application/json";
 
 static const struct admin_route routes[] = {
 	{"/healthz", plain_text, health_write_alive},
 	{"/readyz", plain_text, health_write_ready},
+	{"/metrics", "text/plain; version=0.0.4; charset=utf-8", metrics_write_page},
+	{"/status", json_text, status_write_page},
+	{"/unknown", json_text, ledger_write_page},
+	{"/history", json_text, history_write_page},
 };
 
 struct admin {
@@ -29,6 +38,7 @@ struct admin {
 	struct access *access;         /* owned */
 	struct fence *fence;           /* owned */
 	struct buffer_pool buffers;    /* of pages being composed */
+	struct history history;
 };
 
 static int write_not_found(const struct admin_view *view, struct page *page)
@@ -82,18 +92,20 @@ static void on_request(evhtp_request_t *request, void *owner)
 	evhtp_send_reply(request, (evhtp_res)status);
 }
 
-struct admin *admin_new(const struct admin_view *view, struct event_base *base, struct clock *clock,
+struct admin *admin_new(struct admin_view *view, struct event_base *base, struct clock *clock,
 			struct log *log)
 {
 	struct admin *admin = mem_alloc(sizeof(*admin));
 
 	admin->view = view;
+	view->history = &admin->history;
 	buffer_pool_init(&admin->buffers, SIZE_MAX);
 	admin->fence = fence_new(&(struct fence_setup){.base = base,
 						       .clock = clock,
 						       .log = log,
 						       .on_request = on_request,
 						       .owner = admin});
+	history_init(&admin->history, view, base, clock);
 	admin_apply_config(admin);
 	return admin;
 }
@@ -123,6 +135,7 @@ void admin_free(struct admin *admin)
 		return;
 	}
 	fence_free(admin->fence);
+	history_fini(&admin->history);
 	access_free(admin->access);
 	buffer_pool_fini(&admin->buffers);
 	free(admin);

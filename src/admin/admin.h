@@ -16,10 +16,13 @@ struct admin;
 struct clock;
 struct config;
 struct event_base;
+struct history;
 struct log;
+struct metrics;
 struct page;
 struct pool;
 struct proxy;
+struct resolver;
 
 enum admin_phase { ADMIN_WARMING_UP, ADMIN_SERVING, ADMIN_DRAINING };
 
@@ -29,6 +32,12 @@ struct admin_view {
 	const struct clock *clock;
 	const struct pool *pool;
 	const struct proxy *proxy;
+	const struct resolver *resolver;
+	const struct log *log;
+	const struct history *history;
+	struct metrics *metrics; /* its gauges are set when a page shows them */
+	uint64_t started_ms;     /* by the clock */
+	uint64_t started_unix_s;
 	enum admin_phase phase;
 };
 
@@ -39,8 +48,8 @@ struct admin_route {
 	int (*write)(const struct admin_view *view, struct page *page);
 };
 
-/* `view` is borrowed. Serves nothing yet. */
-struct admin *admin_new(const struct admin_view *view, struct event_base *base, struct clock *clock,
+/* `view` is borrowed, and its `history` set. Serves nothing yet. */
+struct admin *admin_new(struct admin_view *view, struct event_base *base, struct clock *clock,
 			struct log *log);
 /* Ends every connection. */
 void admin_free(struct admin *admin);

@@ -8,6 +8,7 @@
 #include "pool/pool.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 int health_write_alive(const struct admin_view *view, struct page *page)
 {
@@ -30,28 +31,30 @@ static bool is_cut_off(const struct pool *pool)
 	       (pool->warmer.failures > 0 || pool->dns_err != ERR_NONE);
 }
 
-/* False, with the reason on the page. */
-static bool is_ready(const struct admin_view *view, struct page *page)
+bool health_is_ready(const struct admin_view *view, char ret_reason[HEALTH_REASON_BYTES])
 {
 	const struct pool *pool = view->pool;
 
 	if (view->phase == ADMIN_DRAINING) {
-		page_append(page, SPAN("shutting down\n"));
+		snprintf(ret_reason, HEALTH_REASON_BYTES, "shutting down");
 		return false;
 	}
 	if (view->phase == ADMIN_WARMING_UP) {
-		page_print(page, "warming up: %zu of %" PRIu64 " connections stand (%s)\n",
-			   pool->conns[CONN_IDLE].count, pool->settings.min_idle, last_error(pool));
+		snprintf(ret_reason, HEALTH_REASON_BYTES,
+			 "warming up: %zu of %" PRIu64 " connections stand (%s)",
+			 pool->conns[CONN_IDLE].count, pool->settings.min_idle, last_error(pool));
 		return false;
 	}
 	if (warmer_is_open(&pool->warmer)) {
-		page_print(page, "the upstream has been unreachable for %" PRIu64 " s: %s\n",
-			   (view->clock->now_ms - pool->warmer.first_failure_ms) / 1000,
-			   last_error(pool));
+		snprintf(ret_reason, HEALTH_REASON_BYTES,
+			 "the upstream has been unreachable for %" PRIu64 " s: %s",
+			 (view->clock->now_ms - pool->warmer.first_failure_ms) / 1000,
+			 last_error(pool));
 		return false;
 	}
 	if (is_cut_off(pool)) {
-		page_print(page, "the upstream is not reached: %s\n", last_error(pool));
+		snprintf(ret_reason, HEALTH_REASON_BYTES, "the upstream is not reached: %s",
+			 last_error(pool));
 		return false;
 	}
 	return true;
@@ -59,9 +62,9 @@ static bool is_ready(const struct admin_view *view, struct page *page)
 
 int health_write_ready(const struct admin_view *view, struct page *page)
 {
-	if (!is_ready(view, page)) {
-		return 503;
-	}
-	page_append(page, SPAN("ok\n"));
-	return 200;
+	char reason[HEALTH_REASON_BYTES] = "ok";
+	bool is_ready = health_is_ready(view, reason);
+
+	page_print(page, "%s\n", reason);
+	return is_ready ? 200 : 503;
 }

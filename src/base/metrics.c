@@ -14,21 +14,21 @@ static const char *end_value(unsigned index)
 }
 
 #define TEXT(value, text) text,
-#define LABEL(label, name)                                                              \
-	static const char *value_of_##label(unsigned index)                             \
-	{                                                                               \
-		static const char *const texts[] = {METRIC_##label##_VALUES(TEXT)};     \
-                                                                                        \
-		return texts[index];                                                    \
-	}                                                                               \
-	static const struct metric_label label_##label = {name, METRIC_##label##_COUNT, \
+#define LABEL(label, name)                                                                 \
+	static const char *value_of_##label(unsigned index)                                \
+	{                                                                                  \
+		static const char *const texts[] = {METRIC_##label##_VALUES(TEXT)};        \
+                                                                                           \
+		return texts[index];                                                       \
+	}                                                                                  \
+	static const struct metric_label label_##label = {name, 0, METRIC_##label##_COUNT, \
 							  value_of_##label};
 METRIC_LABELS(LABEL)
 #undef LABEL
 #undef TEXT
 
-static const struct metric_label label_ERR = {"error", ERR_COUNT, err_value};
-static const struct metric_label label_END = {"reason", END_COUNT, end_value};
+static const struct metric_label label_ERR = {"error", 1, ERR_COUNT, err_value};
+static const struct metric_label label_END = {"reason", 1, END_COUNT, end_value};
 
 #define KIND_SECONDS METRIC_SECONDS
 #define KIND_NUMBER  METRIC_NUMBER

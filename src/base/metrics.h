@@ -20,38 +20,37 @@
 	V(POLL, "poll") V(READ, "read") V(REPORT, "report") V(OTHER, "other") V(UNREAD, "unread")
 #define METRIC_CODE_VALUES(V) \
 	V(NONE, "none") V(1XX, "1xx") V(2XX, "2xx") V(3XX, "3xx") V(4XX, "4xx") V(5XX, "5xx")
-#define METRIC_ANSWER_VALUES(V)                                                                        \
-	V(OK, "ok")                                                                                    \
-	V(NOT_READY, "not_ready")                                                                      \
-	V(WRONG_USER_KEY, "ERROR_WRONG_USER_KEY") V(KEY_DOES_NOT_EXIST, "ERROR_KEY_DOES_NOT_EXIST") V( \
-		ZERO_BALANCE,                                                                          \
-		"ERROR_ZERO_BALANCE") V(NO_SLOT_AVAILABLE,                                             \
-					"ERROR_NO_SLOT_AVAILABLE") V(TOO_MUCH_REQUESTS,                \
-								     "ERROR_TOO_MUCH_REQUESTS")        \
-		V(MAX_USER_TURN, "MAX_USER_TURN") V(IP_NOT_ALLOWED, "ERROR_IP_NOT_ALLOWED") V(         \
-			IP_BANNED, "IP_BANNED") V(ERROR_IP_BANNED,                                     \
-						  "ERROR_IP_BANNED") V(SERVER_ERROR,                   \
-								       "ERROR_SERVER_ERROR")           \
-			V(INTERNAL_SERVER_ERROR, "ERROR_INTERNAL_SERVER_ERROR") V(                     \
-				CAPTCHA_UNSOLVABLE,                                                    \
-				"ERROR_CAPTCHA_UNSOLVABLE") V(WRONG_CAPTCHA_ID,                        \
-							      "ERROR_WRONG_CAPTCHA_ID")                \
-				V(WRONG_ID_FORMAT, "ERROR_WRONG_ID_FORMAT") V(                         \
-					BAD_PARAMETERS,                                                \
-					"ERROR_BAD_PARAMETERS") V(BAD_DUPLICATES,                      \
-								  "ERROR_BAD_DUPLICATES")              \
-					V(PAGEURL, "ERROR_PAGEURL") V(                                 \
-						GOOGLEKEY, "ERROR_GOOGLEKEY") V(UPLOAD,                \
-										"ERROR_UPLOAD")        \
-						V(TOO_BIG, "ERROR_TOO_BIG_CAPTCHA_FILESIZE") V(        \
-							ZERO_SIZE, "ERROR_ZERO_CAPTCHA_FILESIZE")      \
-							V(WRONG_FILE_EXTENSION,                        \
-							  "ERROR_WRONG_FILE_EXTENSION")                \
-								V(IMAGE_TYPE,                          \
-								  "ERROR_IMAGE_TYPE_NOT_SUPPORTED")    \
-									V(OTHER_ERROR,                 \
-									  "other_error")               \
-										V(HTTP_ERROR,          \
+#define METRIC_ANSWER_VALUES(V)                                                                     \
+	V(OK, "ok")                                                                                 \
+	V(NOT_READY, "not_ready")                                                                   \
+	V(WRONG_USER_KEY, "ERROR_WRONG_USER_KEY")                                                   \
+	V(KEY_DOES_NOT_EXIST, "ERROR_KEY_DOES_NOT_EXIST") V(ZERO_BALANCE, "ERROR_ZERO_BALANCE") V(  \
+		NO_SLOT_AVAILABLE, "ERROR_NO_SLOT_AVAILABLE") V(TOO_MUCH_REQUESTS,                  \
+								"ERROR_TOO_MUCH_REQUESTS")          \
+		V(MAX_USER_TURN, "MAX_USER_TURN") V(IP_NOT_ALLOWED, "ERROR_IP_NOT_ALLOWED") V(      \
+			IP_BANNED, "IP_BANNED") V(ERROR_IP_BANNED,                                  \
+						  "ERROR_IP_BANNED") V(SERVER_ERROR,                \
+								       "ERROR_SERVER_ERROR")        \
+			V(INTERNAL_SERVER_ERROR, "ERROR_INTERNAL_SERVER_ERROR") V(                  \
+				CAPTCHA_UNSOLVABLE,                                                 \
+				"ERROR_CAPTCHA_UNSOLVABLE") V(WRONG_CAPTCHA_ID,                     \
+							      "ERROR_WRONG_CAPTCHA_ID")             \
+				V(WRONG_ID_FORMAT, "ERROR_WRONG_ID_FORMAT") V(                      \
+					BAD_PARAMETERS,                                             \
+					"ERROR_BAD_PARAMETERS") V(BAD_DUPLICATES,                   \
+								  "ERROR_BAD_DUPLICATES")           \
+					V(PAGEURL, "ERROR_PAGEURL") V(                              \
+						GOOGLEKEY, "ERROR_GOOGLEKEY") V(UPLOAD,             \
+										"ERROR_UPLOAD")     \
+						V(TOO_BIG, "ERROR_TOO_BIG_CAPTCHA_FILESIZE") V(     \
+							ZERO_SIZE, "ERROR_ZERO_CAPTCHA_FILESIZE")   \
+							V(WRONG_FILE_EXTENSION,                     \
+							  "ERROR_WRONG_FILE_EXTENSION")             \
+								V(IMAGE_TYPE,                       \
+								  "ERROR_IMAGE_TYPE_NOT_SUPPORTED") \
+									V(OTHER_ERROR,              \
+									  "other_error")            \
+										V(HTTP_ERROR,       \
 										  "http_error")
 #define METRIC_QUEUE_VALUES(V) V(POLL, "poll") V(WORK, "work") V(SOLVE, "solve") V(REPEAT, "repeat")
 #define METRIC_PHASE_VALUES(V) \
@@ -70,12 +69,12 @@
 #define METRIC_IDLE_VALUES(V) \
 	V(ASSUMED, "assumed") V(OBSERVED, "observed") V(HINT, "hint") V(CONFIGURED, "configured")
 
-#define METRIC_LABELS(L)                                                                           \
-	L(CLASS, "class")                                                                          \
-	L(CODE, "code")                                                                            \
-	L(ANSWER, "kind") L(QUEUE, "class") L(PHASE, "phase") L(STATE, "state")                    \
-		L(CONN, "connection") L(EVIDENCE, "evidence") L(HANDSHAKE, "kind") L(STEP, "step") \
-			L(IDLE, "source")
+#define METRIC_LABELS(L)                                                            \
+	L(CLASS, "class")                                                           \
+	L(CODE, "code")                                                             \
+	L(ANSWER, "kind")                                                           \
+	L(QUEUE, "class") L(PHASE, "phase") L(STATE, "state") L(CONN, "connection") \
+		L(EVIDENCE, "evidence") L(HANDSHAKE, "kind") L(STEP, "step") L(IDLE, "source")
 
 /* enum metric_class { METRIC_CLASS_SUBMIT, …, METRIC_CLASS_COUNT } and so on. */
 #define METRIC_ENUM_OF(label, v) METRIC_##label##_##v,
@@ -122,6 +121,7 @@ struct metrics {
 
 struct metric_label {
 	const char *name;
+	unsigned first; /* 1 where the value 0 means none */
 	unsigned count;
 	const char *(*value)(unsigned index);
 };

@@ -29,6 +29,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { WARM_WAIT_MS = 10000, EXIT_BY_SECOND_SIGNAL = 1 };
 
@@ -319,7 +320,11 @@ static void set_up_admin(struct worker *worker)
 	worker->view = (struct admin_view){.config = worker->config,
 					   .clock = &worker->clock,
 					   .pool = &worker->pool,
-					   .proxy = &worker->proxy};
+					   .proxy = &worker->proxy,
+					   .log = worker->log,
+					   .metrics = &worker->metrics,
+					   .started_ms = worker->clock.now_ms,
+					   .started_unix_s = (uint64_t)time(NULL)};
 	worker->admin = admin_new(&worker->view, worker->base, &worker->clock, worker->log);
 }
 
@@ -377,6 +382,7 @@ struct worker *worker_new(const struct cli *cli, struct config *config, struct l
 						      .ttl_max_ms = config->upstream_dns_ttl_max_ms,
 						      .on_change = on_addresses,
 						      .owner = worker});
+	worker->view.resolver = worker->resolver;
 	return worker;
 }
 

@@ -57,6 +57,8 @@ void client_close(struct client *client)
 	buffer_fini(&proxy->buffers, &client->ahead);
 	tenant_release(client->tenant);
 	client->tenant = NULL;
+	usage_release(client->usage);
+	client->usage = NULL;
 	client_move(client, CLIENT_DEAD);
 	client->exchange = NULL;
 	if (exchange != NULL) {

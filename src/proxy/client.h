@@ -29,7 +29,8 @@ struct client {
 	char name[CLIENT_NAME_BYTES];
 	struct tenant *
 		tenant; /* one reference: of its last request, so that the next finds it; NULL at first */
-	struct span reply_head; /* borrowed from the exchange while replying */
+	struct usage_row *usage; /* one reference, likewise */
+	struct span reply_head;  /* borrowed from the exchange while replying */
 	struct span reply_body;
 	uint16_t local_port; /* of the listener; 0 for unix */
 	bool is_allowed;     /* access.allow */

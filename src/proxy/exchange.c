@@ -304,6 +304,9 @@ static struct tenant *find_tenant(const struct exchange *exchange)
 		tenant_release(client->tenant);
 		client->tenant =
 			tenant_acquire(&exchange->proxy->tenants, name, exchange->named_by);
+		usage_release(client->usage);
+		client->usage = usage_acquire(&exchange->proxy->usage, name, exchange->named_by,
+					      exchange->proxy->clock->now_ms);
 	}
 	return tenant_ref(client->tenant);
 }

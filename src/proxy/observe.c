@@ -7,6 +7,7 @@
 #include "net/digest.h"
 #include "proxy/access_log.h"
 #include "proxy/answer.h"
+#include "proxy/client.h"
 #include "proxy/exchange.h"
 #include "proxy/proxy.h"
 #include "proxy/records.h"
@@ -144,6 +145,13 @@ void observe_finish(const struct exchange *exchange)
 	if (exchange->has_client_left && exchange->err == ERR_NONE && exchange->answered_us != 0 &&
 	    may_have_paid(exchange)) {
 		note_unread(exchange);
+	}
+	if (exchange->client != NULL && exchange->client->usage != NULL &&
+	    exchange->is_request_whole) {
+		usage_add(exchange->client->usage,
+			  exchange->answered_us -
+				  (exchange->answered_us != 0 ? exchange->lent_us : 0),
+			  exchange->proxy->clock->now_ms);
 	}
 	metrics->requests[class][MIN(exchange->status / 100, METRIC_CODE_COUNT - 1u)]++;
 	histogram_add(&metrics->total[class], total_us);

@@ -14,6 +14,7 @@
 #include "proxy/guesses.h"
 #include "proxy/records.h"
 #include "proxy/retry.h"
+#include "proxy/usage.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -66,7 +67,8 @@ struct proxy {
 	struct list exchanges; /* all of them */
 	struct tenants tenants;
 	struct retry_budget budget;
-	struct records ledger;        /* paid requests of whose fate a user must know */
+	struct records ledger; /* paid requests of whose fate a user must know */
+	struct usage usage;
 	struct records errors;        /* the last that we answered with an error */
 	void (*on_room)(void *owner); /* is_full was set, and a client has gone or become idle */
 	void *owner;                  /* borrowed */
