@@ -1,6 +1,7 @@
 /* Owns the table of pages and answers with them. */
 #include "admin/admin.h"
 
+#include "admin/advice_page.h"
 #include "admin/fence.h"
 #include "admin/health.h"
 #include "admin/history.h"
@@ -29,6 +30,7 @@ static const struct admin_route routes[] = {
 	{"/readyz", plain_text, health_write_ready},
 	{"/metrics", "text/plain; version=0.0.4; charset=utf-8", metrics_write_page},
 	{"/status", json_text, status_write_page},
+	{"/advice", json_text, advice_write_page},
 	{"/unknown", json_text, ledger_write_page},
 	{"/history", json_text, history_write_page},
 };
@@ -39,6 +41,7 @@ struct admin {
 	struct fence *fence;           /* owned */
 	struct buffer_pool buffers;    /* of pages being composed */
 	struct history history;
+	struct advice_desk desk;
 };
 
 static int write_not_found(const struct admin_view *view, struct page *page)
@@ -99,6 +102,7 @@ struct admin *admin_new(struct admin_view *view, struct event_base *base, struct
 
 	admin->view = view;
 	view->history = &admin->history;
+	view->desk = &admin->desk;
 	buffer_pool_init(&admin->buffers, SIZE_MAX);
 	admin->fence = fence_new(&(struct fence_setup){.base = base,
 						       .clock = clock,

@@ -15,6 +15,7 @@
 struct admin;
 struct clock;
 struct config;
+struct advice_desk;
 struct event_base;
 struct history;
 struct log;
@@ -30,13 +31,15 @@ enum admin_phase { ADMIN_WARMING_UP, ADMIN_SERVING, ADMIN_DRAINING };
 struct admin_view {
 	const struct config *config;
 	const struct clock *clock;
-	const struct pool *pool;
+	struct pool *pool; /* its load is read, and with that brought up to the present time */
 	const struct proxy *proxy;
 	const struct resolver *resolver;
 	const struct log *log;
 	const struct history *history;
-	struct metrics *metrics; /* its gauges are set when a page shows them */
-	uint64_t started_ms;     /* by the clock */
+	struct advice_desk *desk;
+	uint64_t reserve_descriptors; /* that the daemon needs beside clients and pool */
+	struct metrics *metrics;      /* its gauges are set when a page shows them */
+	uint64_t started_ms;          /* by the clock */
 	uint64_t started_unix_s;
 	enum admin_phase phase;
 };
@@ -48,7 +51,7 @@ struct admin_route {
 	int (*write)(const struct admin_view *view, struct page *page);
 };
 
-/* `view` is borrowed, and its `history` set. Serves nothing yet. */
+/* `view` is borrowed, and its `history` and `desk` set. Serves nothing yet. */
 struct admin *admin_new(struct admin_view *view, struct event_base *base, struct clock *clock,
 			struct log *log);
 /* Ends every connection. */

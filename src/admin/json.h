@@ -6,7 +6,6 @@
 #include "base/span.h"
 
 #include <jansson.h>
-
 #include <stdbool.h>
 #include <stdint.h>
 

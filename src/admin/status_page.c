@@ -2,6 +2,7 @@
 #include "admin/status_page.h"
 
 #include "admin/admin.h"
+#include "admin/advice_page.h"
 #include "admin/gauges.h"
 #include "admin/health.h"
 #include "admin/json.h"
@@ -227,6 +228,7 @@ int status_write_page(const struct admin_view *view, struct page *page)
 	json_put(object, "queue", status_queue(view));
 	json_put(object, "clients", write_clients(view));
 	json_put(object, "requests", write_requests(view));
+	json_put(object, "advice", advice_summary(view));
 	json_put(object, "latencies", write_latencies(view));
 	json_put(object, "ledger", write_ledger(view));
 	json_put(object, "process", write_process(view));

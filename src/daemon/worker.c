@@ -323,6 +323,7 @@ static void set_up_admin(struct worker *worker)
 					   .proxy = &worker->proxy,
 					   .log = worker->log,
 					   .metrics = &worker->metrics,
+					   .reserve_descriptors = LIMITS_RESERVE,
 					   .started_ms = worker->clock.now_ms,
 					   .started_unix_s = (uint64_t)time(NULL)};
 	worker->admin = admin_new(&worker->view, worker->base, &worker->clock, worker->log);

@@ -44,6 +44,7 @@ void pool_init(struct pool *pool, const struct pool_setup *setup,
 	list_init(&pool->heartbeats);
 	list_init(&pool->urgent);
 	queue_init(&pool->queue);
+	load_init(&pool->load, setup->clock->now_us);
 	address_book_init(&pool->book);
 	mem_cache_init(&pool->conn_cache, sizeof(struct conn) + setup->codec->state_bytes,
 		       CONNS_KEPT);
@@ -111,6 +112,9 @@ void pool_set_settings(struct pool *pool, const struct pool_settings *settings)
 {
 	bool is_other_lifetime = pool->settings.max_lifetime_ms != settings->max_lifetime_ms;
 
+	if (pool->settings.size != settings->size) {
+		load_restart(&pool->load, pool->clock->now_us);
+	}
 	pool->settings = *settings;
 	idle_learner_configure(&pool->learner, settings->idle_timeout_ms);
 	janitor_apply_settings(pool, is_other_lifetime);
@@ -255,7 +259,7 @@ uint64_t pool_solve_places(const struct pool *pool)
 	return MAX(pool->settings.size * pool->settings.solve_share / 100, 1);
 }
 
-static bool may_lend_solve(const struct pool *pool)
+bool pool_may_lend_solve(const struct pool *pool)
 {
 	return pool->solves_leased < pool_solve_places(pool);
 }
@@ -272,9 +276,11 @@ static void on_wait_over(void *owner)
 						: ERR_QUEUE_TIMEOUT);
 }
 
-static void lend(struct conn *conn, const struct waiter *waiter)
+static void lend(struct conn *conn, struct waiter *waiter)
 {
+	waiter->lent_us = conn->pool->clock->now_us;
 	conn_lend(conn);
+	conn->pool->leased++;
 	conn->pool->solves_leased += waiter->class == QUEUE_SOLVE;
 	queue_lend(&conn->pool->queue, waiter->tenant);
 	pool_changed(conn->pool); /* a spare may have to be opened */
@@ -282,7 +288,10 @@ static void lend(struct conn *conn, const struct waiter *waiter)
 
 void pool_lease_over(struct pool *pool, const struct waiter *waiter)
 {
+	pool->leased--;
 	pool->solves_leased -= waiter->class == QUEUE_SOLVE;
+	load_lease_over(&pool->load, pool->clock->now_us, waiter->class,
+			pool->clock->now_us - waiter->lent_us);
 	queue_give_back(&pool->queue, waiter->tenant);
 	pool_changed(pool);
 }
@@ -290,7 +299,7 @@ void pool_lease_over(struct pool *pool, const struct waiter *waiter)
 /* May this newcomer take a slot past those that wait? Only when none of them could. */
 static bool may_pass(const struct pool *pool, const struct waiter *waiter)
 {
-	bool solves_allowed = may_lend_solve(pool);
+	bool solves_allowed = pool_may_lend_solve(pool);
 
 	if (waiter->fresh_after > 0) {
 		return true;
@@ -313,6 +322,7 @@ static enum err refuse_place(const struct pool *pool, const struct tenant *tenan
 static void take_place(struct pool *pool, struct waiter *waiter)
 {
 	waiter->pool = pool;
+	waiter->asked_us = pool->clock->now_us;
 	timer_init(&waiter->timer, pool->base, pool->clock, on_wait_over, waiter);
 	timer_set(&waiter->timer, waiter->deadline_ms);
 	if (waiter->fresh_after > 0) {
@@ -335,8 +345,10 @@ struct conn *pool_acquire(struct pool *pool, struct waiter *waiter, enum err *re
 	}
 	if (conn != NULL) {
 		lend(conn, waiter);
+		pool_count_asked(pool, waiter, true);
 		return conn;
 	}
+	pool_count_asked(pool, waiter, false);
 	*ret_err = unreachable(pool);
 	if (*ret_err == ERR_NONE && waiter->fresh_after == 0) {
 		*ret_err = refuse_place(pool, waiter->tenant);
@@ -358,6 +370,7 @@ void pool_cancel(struct pool *pool, struct waiter *waiter)
 		queue_remove(&pool->queue, waiter->tenant, waiter->class, &waiter->node);
 	}
 	timer_fini(&waiter->timer);
+	pool_count_wait(pool, waiter);
 	pool_changed(pool);
 }
 
@@ -367,6 +380,7 @@ static void serve(struct conn *conn, struct waiter *waiter)
 	struct pool *pool = conn->pool;
 
 	timer_fini(&waiter->timer);
+	pool_count_wait(pool, waiter);
 	window_add(&pool->served, pool->clock->now_ms);
 	lend(conn, waiter);
 	waiter->ops->on_lent(waiter, conn);
@@ -395,7 +409,7 @@ static bool serve_urgent(struct pool *pool)
 /* False when nobody in the queue can be served now. */
 static bool serve_queue(struct pool *pool)
 {
-	bool solves_allowed = may_lend_solve(pool);
+	bool solves_allowed = pool_may_lend_solve(pool);
 	struct list_node *node = queue_peek(&pool->queue, solves_allowed);
 	struct conn *conn;
 
@@ -420,6 +434,7 @@ static void refuse_all(struct pool *pool, enum err err)
 		struct waiter *waiter = list_entry(node, struct waiter, node);
 
 		timer_fini(&waiter->timer);
+		pool_count_wait(pool, waiter);
 		waiter->ops->on_refused(waiter, err);
 	}
 }

@@ -20,6 +20,7 @@
 #include "pool/conn.h"
 #include "pool/heartbeat.h"
 #include "pool/idle_learner.h"
+#include "pool/load.h"
 #include "pool/queue.h"
 #include "pool/tenant.h"
 #include "pool/warmer.h"
@@ -51,6 +52,8 @@ struct waiter {
 	enum queue_class class;
 	struct timer timer;
 	uint64_t deadline_ms; /* of the wait */
+	uint64_t asked_us;    /* when it joined the queue */
+	uint64_t lent_us;     /* when it was lent a slot */
 	uint64_t
 		fresh_after; /* take only a connection that became ready after this serial; 0: any */
 };
@@ -95,7 +98,9 @@ struct pool {
 	struct list heartbeats; /* on their way; each leases a spare */
 	struct list urgent;     /* repeats: ahead of the queue */
 	struct queue queue;
-	uint64_t solves_leased; /* slots that QUEUE_SOLVE holds */
+	uint64_t leased;        /* slots that are lent */
+	uint64_t solves_leased; /* those that QUEUE_SOLVE holds */
+	struct load load;       /* what was asked of it, for the sizing advice */
 	struct address_book book;
 	struct mem_cache conn_cache;
 	struct mem_cache heartbeat_cache;
@@ -152,6 +157,8 @@ bool pool_queue_is_full(const struct pool *pool);
 
 /* At the end of each loop turn. */
 void pool_turn(struct pool *pool);
+/* After it: how many clients are connected, for the load. */
+void pool_count_load(struct pool *pool, uint64_t clients);
 
 /* Ends every leased connection: its transfers fail with `err`. */
 void pool_end_leased(struct pool *pool, enum err err, const char *reason);
@@ -165,10 +172,14 @@ unsigned pool_retry_after_s(struct pool *pool);
 /* Is it warm: min_idle spare connections ready, their tickets read, or every connection that the bound allows? */
 bool pool_is_warm(const struct pool *pool);
 
-/* --- between pool.c and pool_open.c --- */
+/* --- between pool.c, pool_open.c and pool_load.c --- */
 uint64_t pool_solve_places(const struct pool *pool); /* the most slots that solves may hold */
+bool pool_may_lend_solve(const struct pool *pool);
 /* Returns when it should be asked again although nothing changed; UINT64_MAX: never. */
 uint64_t pool_open_missing(struct pool *pool);
+/* A request asked for a slot, and was lent one at once or not; one waits no longer. A repeat is no other request. */
+void pool_count_asked(struct pool *pool, const struct waiter *waiter, bool is_lent);
+void pool_count_wait(struct pool *pool, const struct waiter *waiter);
 
 /* --- for the other files of this folder --- */
 static inline void pool_changed(struct pool *pool)

@@ -38,6 +38,7 @@ static void count_opening(struct metrics *metrics, const struct conn *conn)
 	const struct stream *stream = &conn->stream;
 
 	metrics->opened++;
+	load_opened(&conn->pool->load, conn->ready_us, conn->ready_us - conn->opened_us);
 	histogram_add(&metrics->connect[METRIC_STEP_TCP], stream->tcp_up_us - stream->connect_us);
 	if (stream->ssl != NULL) {
 		histogram_add(&metrics->connect[METRIC_STEP_TLS],

@@ -111,6 +111,7 @@ void proxy_turn(struct proxy *proxy)
 		mem_cache_give(&proxy->client_cache, list_entry(node, struct client, node));
 	}
 	give_memory_back(proxy);
+	pool_count_load(proxy->pool, proxy_client_count(proxy));
 }
 
 size_t proxy_client_count(const struct proxy *proxy)
