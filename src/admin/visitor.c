@@ -169,7 +169,8 @@ static void read_head(struct visitor *visitor)
 	}
 	if (err != ERR_NONE) {
 		refuse(visitor, fence_refusal_of(err));
-	} else if (!fence_admits(&visitor->head, visitor->all->access, visitor->is_allowed, &path,
+	} else if (!fence_admits(&visitor->head, visitor->all->access,
+				 access_allows_peer(visitor->all->access, &visitor->peer), &path,
 				 &refusal)) {
 		refuse(visitor, refusal);
 	} else {
@@ -252,7 +253,7 @@ void visitor_new(struct visitors *all, evhtp_connection_t *htp, const struct add
 	visitor->htp = htp;
 	visitor->bev = evhtp_connection_get_bev(htp);
 	visitor->accepted_ms = all->clock->now_ms;
-	visitor->is_allowed = access_allows_peer(all->access, peer);
+	visitor->peer = *peer;
 	http_parser_init(&visitor->parser, HTTP_REQUEST,
 			 (struct http_limits){FENCE_HEAD_BYTES, FENCE_HEAD_BYTES});
 	timer_init(&visitor->timer, all->base, all->clock, on_deadline, visitor);

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "base/addr.h"
 #include "base/list.h"
 #include "http/head.h"
 #include "http/parser.h"
@@ -18,7 +19,6 @@
 #include <stdint.h>
 
 struct access;
-struct addr;
 struct clock;
 struct event_base;
 
@@ -50,7 +50,7 @@ struct visitor {
 	size_t dropped_bytes;
 	struct http_parser parser;
 	struct http_head head;
-	bool is_allowed;   /* admin.allow */
+	struct addr peer;
 	bool lingers;      /* more may come than was read */
 	bool has_read_end; /* FIN came */
 };

@@ -33,15 +33,16 @@ class Warmpool:
             settings["upstream.url"] = upstream.format(port=sim.port)
             settings["upstream.ca_file"] = sim.ca_file
         settings.update(options)
-        if listen is None:  # a file says it
-            del settings["listen"]
         arguments = [*wrapper, BINARY, "run", *arguments]
         for key, value in settings.items():
+            if value is None:  # a file says it, or nobody
+                continue
             arguments += ["--set", f"{key}={value}"]
         self.process = subprocess.Popen(arguments, stderr=self._log, stdout=self._log, stdin=subprocess.DEVNULL,
                                         pass_fds=pass_fds, env={**os.environ, **(environment or {})})
         if ready:
-            match = self.wait_log(r"ready listen=(.*) upstream=", timeout=60)
+            match = self.wait_log(r"ready listen=(.*) upstream=.* admin=(.*)\n", timeout=60)
+            self.admin = match.group(2)  # of the admin interface: HOST:PORT, unix:/path, off
             self.addresses = match.group(1).strip('"').split()
             first = next((a for a in self.addresses if not a.startswith("unix:")), None)
             if first is not None:
