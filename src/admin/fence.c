@@ -20,7 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { GRACE_MS = 100, TROUBLE_PAUSE_MS = 100 };
+enum { GRACE_MS = 10, TROUBLE_PAUSE_MS = 100 };
 
 struct fence {
 	struct fence_setup setup;

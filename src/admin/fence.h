@@ -8,8 +8,8 @@
  * the answer in that same call. Sending it, for 10 s at most, and the end of the connection are the fence's again. One request a connection.
  *
  * At most FENCE_VISITORS connections: then the one that has waited longest for the rest of its head makes room, or, when there is none, the
- * one that has been taking its answer for longest. Each has 100 ms before that; meanwhile nothing is accepted, and who connects waits
- * in the kernel's backlog. So whoever opens connections and says nothing takes no more than time from others: 100 ms for each 32.
+ * one that has been taking its answer for longest. Each has 10 ms before that; meanwhile nothing is accepted, and who connects waits
+ * in the kernel's backlog. So whoever opens connections and says nothing takes no more than time from others: 10 ms for each 32.
  */
 #pragma once
 

@@ -310,7 +310,7 @@ def test_too_few_descriptors_are_warned_of(sim):
     status, report = doctor(sim=sim, wrapper=["prlimit", "--nofile=200:200"])
     assert status == 0
     assert "warning: 200 at most" in line(report, "descriptors")
-    assert "LimitNOFILE=1089" in report
+    assert "LimitNOFILE=1137" in report
 
 
 # The configuration

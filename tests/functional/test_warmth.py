@@ -101,7 +101,7 @@ def test_ready_is_said_when_the_spares_are_up():
     result = distance.over_wire(__file__, "opening", delay_ms=20)
     print(result)
     assert result["handshakes"]["full"] + result["handshakes"]["resumed"] >= BURST
-    assert result["line"].endswith(f"warm={BURST}")
+    assert result["line"].endswith(f"warm={BURST} admin=off")
 
 
 def test_ready_waits_for_the_last_of_the_spares(sim):
