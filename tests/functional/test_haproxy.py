@@ -101,7 +101,7 @@ def test_no_submit_is_doubled_or_lost_when_both_are_restarted_in_turn(sim, offic
     assert {outcome.status for outcome in outcomes} == {200}, [o for o in outcomes if o.status != 200][:5]
     seen = sim.submits()
     sent = [outcome.uniq for outcome in outcomes if outcome.path == "/in.php"]
-    assert seen["twice"] in ({}, [], 0) and seen["by_uniq"] == {uniq: 1 for uniq in sent}
+    assert seen["twice"] == [] and seen["by_uniq"] == {uniq: 1 for uniq in sent}
     assert len(sent) > 200
     assert sim.counters()["connections"]["max_open"] <= 2 * HALF
 
@@ -121,10 +121,10 @@ def test_of_an_instance_that_is_killed_only_what_was_in_flight_fails_and_says_so
     # One request a client can have been on its way to it. 0, an end without an answer, is what some clients take for leave to send again.
     assert set(tally) <= {("/in.php", 200), ("/in.php", 424), ("/res.php", 200), ("/res.php", 502)}
     failed = [outcome for outcome in outcomes if outcome.status != 200]
-    assert len(failed) <= 40
+    assert 0 < len(failed) <= 40
     assert max(o.ended for o in failed) - min(o.ended for o in failed) < 1
     seen = sim.submits()
-    assert seen["twice"] in ({}, [], 0) and set(seen["arrivals"].values()) <= {1}
+    assert seen["twice"] == [] and set(seen["arrivals"].values()) <= {1}
     good = {outcome.uniq for outcome in outcomes if outcome.path == "/in.php" and outcome.status == 200}
     assert good <= set(seen["by_uniq"])
     office.start_again(0)
@@ -144,20 +144,38 @@ def test_a_submit_that_broke_off_is_told_424(sim, office):
     assert b"retry-after" not in answer.lower()
 
 
-@pytest.mark.parametrize("change,times", [([("    option httpclose\n", "")], 2), ([], 1)])
-def test_why_a_connection_carries_one_request(sim, tmp_path, change, times):
-    """curl sends a submit again when a connection on which it had an answer before ends without one."""
+def _submit_to_one_that_dies(sim, office):
+    """By a curl that has had an answer on its connection before: how often the submit reached the API, and what curl was told."""
+    uniq = new_uniq()
+    rule = sim.fault(action="never", path="/in.php")
+    curl = subprocess.Popen(["curl", "-sS", "--noproxy", "*", f"{office.front.url}/res.php?key={KEY}&action=getbalance",
+                             f"{office.front.url}/in.php?key={KEY}&uniq={uniq}"], stdout=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 20
+    while sim.acted(rule) == 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    office.instances[0].process.kill()
+    office.instances[0].stop(expect=-signal.SIGKILL)
+    said, _ = curl.communicate(timeout=30)
+    office.start_again(0)
+    deadline = time.monotonic() + 20
+    while ask(office.front, "/echo").status_code != 200 or not office.instances[0].access_lines():
+        assert time.monotonic() < deadline   # it is not taken for up again
+        time.sleep(0.05)
+    return sim.submits()["arrivals"][uniq], said
+
+
+@pytest.mark.parametrize("change", [[], [("    option httpclose\n", "")]])
+def test_why_a_connection_carries_one_request(sim, tmp_path, change):
+    """Without, HAProxy may end curl's connection without an answer, and curl sends the submit again: a matter of luck each time."""
     with _Office(sim, tmp_path, [*change, ("balance leastconn", "balance first")]) as office:
-        uniq = new_uniq()
-        sim.fault(action="never", path="/in.php")
-        curl = subprocess.Popen(["curl", "-sS", "--noproxy", "*", f"{office.front.url}/res.php?key={KEY}&action=getbalance",
-                                 f"{office.front.url}/in.php?key={KEY}&uniq={uniq}"], stdout=subprocess.PIPE, text=True)
-        sim.wait(lambda counters: counters["requests"]["by_path"].get("GET /in.php", 0) == 1)
-        office.instances[0].process.kill()
-        office.instances[0].stop(expect=-signal.SIGKILL)
-        said, _ = curl.communicate(timeout=30)
-        assert sim.submits()["arrivals"][uniq] == times
-        assert said.endswith("ERROR_SUBMIT_UNKNOWN") == (times == 1)
+        seen = []
+        while len(seen) < 3 or (change and len(seen) < 12 and max(seen)[0] == 1):
+            seen.append(_submit_to_one_that_dies(sim, office))
+        if change:
+            assert max(seen)[0] == 2, seen
+        else:
+            assert all(times == 1 and said.endswith("ERROR_SUBMIT_UNKNOWN") for times, said in seen), seen
 
 
 def test_what_haproxy_says_itself_has_the_shape_of_the_api(office):
