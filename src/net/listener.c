@@ -44,6 +44,13 @@ static void remove_stale_file(const struct addr *addr)
 	close(probe);
 }
 
+/* Newer kernels know SO_REUSEPORT for the internet's families only. */
+static bool is_shared(const struct listener_setup *setup, const struct addr *addr)
+{
+	return setup->reuseport && !addr_is_local(addr);
+}
+
+/* A shared port's listens at the start only: from then on the kernel gives it its share of the clients. */
 static bool bind_and_listen(int fd, const struct listener_setup *setup, const struct addr *addr)
 {
 	const int on = 1;
@@ -58,7 +65,8 @@ static bool bind_and_listen(int fd, const struct listener_setup *setup, const st
 	if (addr->sa.any.sa_family == AF_INET6) {
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	}
-	if (setup->reuseport && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0) {
+	if (is_shared(setup, addr) &&
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0) {
 		return false;
 	}
 	if (bind(fd, &addr->sa.any, addr->len) != 0) {
@@ -68,7 +76,7 @@ static bool bind_and_listen(int fd, const struct listener_setup *setup, const st
 		/* Who may reach the directory may use the pool; restrict the directory. */
 		(void)chmod(addr->sa.local.sun_path, 0666);
 	}
-	return listen(fd, BACKLOG) == 0;
+	return is_shared(setup, addr) || listen(fd, BACKLOG) == 0;
 }
 
 static void set_up(struct listener *listener, const struct listener_setup *setup, int fd)
@@ -94,6 +102,7 @@ bool listener_open(struct listener *listener, const struct listener_setup *setup
 		return false;
 	}
 	set_up(listener, setup, fd);
+	listener->listens_late = is_shared(setup, addr);
 	listener->addr = *addr;
 	if (!addr_is_local(addr)) {
 		(void)getsockname(fd, &listener->addr.sa.any, &listener->addr.len);
@@ -151,6 +160,9 @@ bool listener_adopt(struct listener *listener, const struct listener_setup *setu
 
 void listener_start(struct listener *listener)
 {
+	if (listener->listens_late && listen(listener->fd, BACKLOG) != 0) {
+		listener->ops->on_trouble(listener->owner, errno);
+	}
 	event_add(&listener->event, NULL);
 }
 

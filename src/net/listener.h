@@ -36,6 +36,7 @@ struct listener {
 	struct timer retry;
 	bool is_paused;
 	bool is_adopted;
+	bool listens_late;
 	bool takes_v4; /* an IPv6 socket that IPv4 clients reach too */
 };
 
@@ -44,10 +45,13 @@ struct listener_setup {
 	struct clock *clock;
 	const struct listener_ops *ops;
 	void *owner;
-	bool reuseport;
+	bool reuseport; /* share the port with other processes; without effect on a unix socket */
 };
 
-/* Binds and listens; accepts once listener_start() was called. False with errno set, nothing left open. */
+/*
+ * Binds and listens; accepts once listener_start() was called. False with errno set, nothing left open. A shared port is listened on
+ * from listener_start() on: until then its clients go to the other processes.
+ */
 MUST_USE bool listener_open(struct listener *listener, const struct listener_setup *setup,
 			    const struct addr *addr);
 /* Takes over a stream socket (IPv4, IPv6, unix) that listens already; false with errno set, still the caller's, when it is none. */

@@ -15,18 +15,20 @@ enum { WARNINGS_MOST = 10 }; /* within WINDOW_SECONDS */
 struct offer {
 	const char *name; /* borrowed; of the token that it is, or NULL */
 	bool has_secret;  /* Basic credentials with a password */
-	bool is_name_known;
+	bool is_slip;     /* a token's name, and another secret */
 };
 
 static struct offer judge(const struct exchange *exchange, const struct http_field *field)
 {
 	struct offer offer = {0};
 	struct basic basic;
+	bool is_name_known;
 
 	if (field != NULL && basic_read(http_field_value(&exchange->request, field), &basic)) {
 		offer.has_secret = basic.secret.len > 0;
 		offer.name = tokens_find(exchange->proxy->guard.tokens, basic.name, basic.secret,
-					 &offer.is_name_known);
+					 &is_name_known);
+		offer.is_slip = offer.name == NULL && offer.has_secret && is_name_known;
 	}
 	basic_wipe(&basic);
 	return offer;
@@ -44,13 +46,40 @@ static const struct http_field *find_proxy_authorization(const struct http_head 
 	return NULL;
 }
 
-/* A label in the URL's user name: never forwarded. */
-static void read_label(struct exchange *exchange, const struct http_field *field)
+/* A token, or a slip in one, is for nobody else's eyes; not in a second field either, whose token does not count. */
+static bool has_own_authorization(const struct exchange *exchange)
 {
-	if (field != NULL &&
-	    access_read_label(http_field_value(&exchange->request, field), exchange->given_name)) {
+	const struct http_head *head = &exchange->request;
+
+	for (unsigned i = 0; i < head->field_count; i++) {
+		struct offer offer = {0};
+
+		if (head->fields[i].id == HTTP_FIELD_AUTHORIZATION) {
+			offer = judge(exchange, &head->fields[i]);
+		}
+		if (offer.name != NULL || offer.is_slip) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool holds_label(struct exchange *exchange, const struct http_field *field)
+{
+	return field != NULL &&
+	       access_read_label(http_field_value(&exchange->request, field), exchange->given_name);
+}
+
+/* A label in the URL's user name, be it the proxy's URL: never forwarded. */
+static void read_label(struct exchange *exchange)
+{
+	const struct http_head *head = &exchange->request;
+
+	if (holds_label(exchange, http_head_find(head, HTTP_FIELD_AUTHORIZATION))) {
 		exchange->named_by = TENANT_LABEL;
 		exchange->drops_authorization = true;
+	} else if (holds_label(exchange, find_proxy_authorization(head))) {
+		exchange->named_by = TENANT_LABEL;
 	}
 }
 
@@ -121,7 +150,7 @@ enum err exchange_identify(struct exchange *exchange)
 
 	if (exchange->proxy->guard.tokens == NULL) {
 		if (is_trusted) {
-			read_label(exchange, own);
+			read_label(exchange);
 		}
 		return ERR_NONE;
 	}
@@ -130,10 +159,10 @@ enum err exchange_identify(struct exchange *exchange)
 	}
 	offers[0] = judge(exchange, own);
 	offers[1] = judge(exchange, find_proxy_authorization(&exchange->request));
-	exchange->drops_authorization = offers[0].name != NULL;
 	for (unsigned i = ARRAY_SIZE(offers); i-- > 0;) {
 		if (offers[i].name != NULL) {
 			take_token(exchange, offers[i].name);
+			exchange->drops_authorization = has_own_authorization(exchange);
 			return ERR_NONE;
 		}
 	}
@@ -142,10 +171,11 @@ enum err exchange_identify(struct exchange *exchange)
 	}
 	/* On this machine other credentials are the upstream's, but a token with a slip in its secret is not for its eyes. */
 	for (unsigned i = 0; i < ARRAY_SIZE(offers); i++) {
-		if (offers[i].is_name_known && offers[i].has_secret) {
+		if (offers[i].is_slip) {
 			return fail(exchange, true, true);
 		}
 	}
-	read_label(exchange, own);
+	exchange->drops_authorization = has_own_authorization(exchange);
+	read_label(exchange);
 	return ERR_NONE;
 }

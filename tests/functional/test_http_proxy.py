@@ -121,6 +121,15 @@ def test_a_label_in_curl(sim, wp):
     assert wp.wait_log(r" access client=night-shift class=submit ")
 
 
+def test_a_label_in_the_proxys_url(sim, wp):
+    uniq = new_uniq()
+    proxy = wp.url.replace("http://", "http://by-proxy:@")
+    subprocess.run(["curl", "-sS", "--noproxy", "", "-x", proxy, "-H", "Authorization: Bearer x",
+                    f"http://localhost/in.php?key={KEY}&uniq={uniq}"], check=True, timeout=20, capture_output=True)
+    assert authorizations(sim, uniq) == ["Authorization: Bearer x"]
+    assert wp.wait_log(r" access client=by-proxy class=submit ")
+
+
 @pytest.mark.parametrize("value", [
     "Bearer abc.def", "Basic " + base64.b64encode(b"user:password").decode(), "Basic !!!", "Basic " + base64.b64encode(b":").decode(),
     "Digest username=\"x\"",

@@ -134,6 +134,23 @@ def test_authorization_that_is_not_ours_is_forwarded_beside_a_proxys(sim, wp):
     assert (status, forwarded(sim, uniq)) == (200, [])
 
 
+@pytest.mark.parametrize("address", [0, 1])
+@pytest.mark.parametrize("own", [[basic("team-b", "wrong-secret")], ["Bearer x", basic("team-b", SECRETS[1])],
+                                 ["Bearer x", basic("team-b", "wrong-secret")], ["Bearer x", "Bearer y", basic("team-a", SECRETS[0])]])
+def test_what_is_meant_for_us_is_never_forwarded(sim, wp, own, address):
+    """In a second field, or with a slip in it, beside the token that counts."""
+    uniq, status, _, _ = ask(wp, address=address, Proxy_Authorization=basic("team-a", SECRETS[0]),
+                             Authorization="\r\nAuthorization: ".join(own))
+    assert (status, forwarded(sim, uniq)) == (200, [])
+
+
+def test_a_token_in_a_second_field_does_not_count_and_stays_here(sim, wp):
+    own = f"Bearer x\r\nAuthorization: {basic('team-a', SECRETS[0])}"
+    assert ask(wp, Authorization=own)[1] == 401  # or one request could carry many guesses
+    uniq, status, _, _ = ask(wp, address=1, Authorization=own)
+    assert (status, forwarded(sim, uniq)) == (200, [])
+
+
 @pytest.mark.parametrize("target,status,field", [(None, 401, "www-authenticate"),
                                                  ("http://localhost/in.php", 407, "proxy-authenticate")])
 @pytest.mark.parametrize("given,code", [({}, "TOKEN_REQUIRED"), ({"Authorization": "Bearer x"}, "TOKEN_REQUIRED"),

@@ -8,7 +8,7 @@ declare -A groups=(
   [build]="gcc libc6-dev meson ninja-build pkg-config libevent-dev libssl-dev libc-ares-dev libyaml-dev libjansson-dev libevhtp-dev libonig-dev libsystemd-dev ca-certificates"
   [demo]="python3 openssl iproute2 util-linux"
   [test]="check python3-pytest python3-pytest-timeout python3-pytest-xdist python3-requests python3-aiohttp python3-yaml
-          curl:curl valgrind strace node:nodejs npm:npm procps systemctl:systemd ip:iproute2 unshare:util-linux"
+          curl:curl valgrind strace node:nodejs npm:npm procps systemctl:systemd ip:iproute2 unshare:util-linux haproxy:haproxy"
   [fuzz]="clang libclang-rt-14-dev"
 )
 
