@@ -1,21 +1,19 @@
 """Runs inside the systemd that tests/tools/sdboot.sh boots; prints one line of JSON for each thing that it saw.
 
-    systemd_driver.py FUNCTIONAL_DIR      the simulator, the units and the binary stand in /kit and are installed already
+The units and the binary are installed already.
 """
 import asyncio
 import json
 import pathlib
 import signal
 import subprocess
-import sys
 import time
 
-sys.path.insert(0, sys.argv[1])
-
-from simctl import Simulator  # noqa: E402  (the path comes first)
+from simctl import Simulator
 
 CONFIG = pathlib.Path("/etc/warmpool/warmpool.yaml")
 CA = CONFIG.parent / "ca.pem"
+POOL_KEY = "C0ffeeC0ffeeC0ffeeC0ffeeC0ffee99"
 CLIENTS, RELOADS = 200, 10  # every second reload is followed by a restart
 
 
@@ -52,8 +50,8 @@ def journal():
                           capture_output=True, text=True, check=False).stdout[-3000:]
 
 
-def answers():
-    done = subprocess.run(["curl", "-sS", "-m", "5", "http://127.0.0.1:8080/res.php?key=k&action=getbalance"],
+def answers(target="/res.php?key=k&action=getbalance"):
+    done = subprocess.run(["curl", "-sS", "-m", "5", "http://127.0.0.1:8080" + target],
                           capture_output=True, text=True, check=False)
     return done.stdout or done.stderr
 
@@ -124,6 +122,29 @@ def credential_and_unix_socket(sim):
     CA.chmod(0o644)
     systemctl("daemon-reload")
     configure(sim)
+
+
+def key_from_credential(sim):
+    """With the socket unit and LoadCredential=api_key, as operations.md says: the script gives no key, the API sees one."""
+    key = CONFIG.parent / "api_key"
+    key.touch(0o600)
+    key.write_text(POOL_KEY + "\n")
+    drop_in = pathlib.Path("/run/systemd/system/warmpool.service.d/credential.conf")
+    drop_in.write_text(f"[Service]\nLoadCredential=api_key:{key}\n")
+    systemctl("daemon-reload")
+    status = systemctl("start", "warmpool.socket", "warmpool.service").returncode
+    answer = answers("/res.php?action=getbalance")
+    seen = [request["head"].split("\r\n", 1)[0] for request in sim.requests(last=1, path="/res.php")]
+    process = pathlib.Path("/proc") / show("MainPID")
+    everything = subprocess.run(["journalctl", "-o", "json", "--no-pager"], capture_output=True, text=True, check=False).stdout
+    places = {"journal": everything, "status": systemctl("status", "warmpool.service").stdout,
+              **{name: (process / name).read_bytes().decode(errors="replace") for name in ("cmdline", "environ")}}
+    tell("key", status=status, answer=answer, seen=seen, logged="class=read" in everything,
+         places=sorted(places), shown=[name for name, text in places.items() if POOL_KEY in text])
+    systemctl("stop", "warmpool.socket", "warmpool.service")
+    drop_in.unlink()
+    key.unlink()
+    systemctl("daemon-reload")
 
 
 def without_ipv6():
@@ -227,6 +248,7 @@ def main():
         drain(sim)
         log()
         credential_and_unix_socket(sim)
+        key_from_credential(sim)
         without_ipv6()
         load = Load()
         asyncio.run(load.run(sim))
@@ -238,4 +260,5 @@ def main():
     tell("end")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from daemon import BINARY, ROOT, is_sanitized, knows_systemd
+from systemd_driver import POOL_KEY
 
 UNITS = ROOT / "systemd"
 SDBOOT = ROOT / "tests" / "tools" / "sdboot.sh"
@@ -39,7 +40,7 @@ def _seen(tmp_path_factory):
         # The watchdog's patience and the stop's, shorter than in service so that the test is.
         "printf '[Service]\\nWatchdogSec=3\\nTimeoutStopSec=1\\n' > /run/systemd/system/warmpool.service.d/test.conf\n"
         "systemctl daemon-reload\n"
-        "exec /usr/bin/python3 -B /kit/tests/functional/systemd_driver.py /kit/tests/functional\n")
+        "exec /usr/bin/python3 -B /kit/tests/functional/systemd_driver.py\n")
     done = subprocess.run(["bash", str(SDBOOT), str(kit), "150"], capture_output=True, text=True, timeout=200, check=False)
     rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert rows and rows[-1]["what"] == "end", done.stdout[-3000:] + done.stderr[-1000:]
@@ -83,6 +84,10 @@ def test_the_unit_in_a_real_systemd(seen):
     credential = seen["credential"]
     assert credential["status"] == 0 and credential["answer"] == "ERROR_WRONG_USER_KEY", credential
     assert not credential["reloaded"] and credential["active"] == "active"
+    key = seen["key"]
+    assert key["status"] == 0 and re.fullmatch(r"[0-9.]+", key["answer"]), key  # a balance, which only the key could get
+    assert len(key["seen"]) == 1 and f"key={POOL_KEY}" in key["seen"][0], key
+    assert key["logged"] and {"journal", "cmdline"} <= set(key["places"]) and key["shown"] == [], key
     for row in (seen["without_ipv6"], seen["with_ipv6"]):
         assert row["status"] == 0 and row["answer"] == "ERROR_WRONG_USER_KEY", row
 
