@@ -9,6 +9,8 @@ declare -A groups=(
   [demo]="python3 openssl iproute2 util-linux"
   [test]="check python3-pytest python3-pytest-timeout python3-pytest-xdist python3-requests python3-aiohttp python3-yaml
           curl:curl valgrind strace node:nodejs npm:npm procps systemctl:systemd ip:iproute2 unshare:util-linux haproxy:haproxy"
+  [browser]="chromium:chromium"
+  [pictures]="chromium:chromium pngquant:pngquant"
   [fuzz]="clang libclang-rt-14-dev"
   [package]="build-essential debhelper lintian man:man-db systemd"
 )
