@@ -259,9 +259,9 @@ void log_field_u64(const struct log *log, struct log_line *line, const char *key
 
 void log_field_ms(const struct log *log, struct log_line *line, const char *key, uint64_t us)
 {
-	char digits[32];
+	char digits[STR_MS_BYTES + 1];
 
-	snprintf(digits, sizeof(digits), "%" PRIu64 ".%" PRIu64, us / 1000, us / 100 % 10);
+	digits[str_put_ms(digits, us)] = '\0';
 	if (put_key(log, line, key)) {
 		put_text(line, digits);
 	}

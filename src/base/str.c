@@ -230,3 +230,19 @@ unsigned str_edit_distance(const char *a, const char *b)
 	}
 	return edits[len_a][len_b];
 }
+
+size_t str_put_ms(char *out, uint64_t us)
+{
+	char digits[STR_MS_BYTES];
+	size_t at = sizeof(digits);
+	uint64_t ms = us / 1000;
+
+	digits[--at] = (char)('0' + us / 100 % 10);
+	digits[--at] = '.';
+	do {
+		digits[--at] = (char)('0' + ms % 10);
+		ms /= 10;
+	} while (ms > 0);
+	memcpy(out, digits + at, sizeof(digits) - at);
+	return sizeof(digits) - at;
+}

@@ -194,6 +194,9 @@ size_t reply_write(const struct reply *reply, char out[REPLY_BYTES])
 	put_number(&head, body.len);
 	put(&head, "\r\nCache-Control: no-store\r\n");
 	write_proxy_status(reply, &head);
+	if (reply->extra.len > 0) {
+		put_span(&head, reply->extra);
+	}
 	write_optional_fields(reply, &head);
 	put(&head, "\r\n");
 	if (!reply->is_head) {
