@@ -10,6 +10,7 @@ declare -A groups=(
   [test]="check python3-pytest python3-pytest-timeout python3-pytest-xdist python3-requests python3-aiohttp python3-yaml
           curl:curl valgrind strace node:nodejs npm:npm procps systemctl:systemd ip:iproute2 unshare:util-linux"
   [fuzz]="clang libclang-rt-14-dev"
+  [bench]="python3 openssl nginx haproxy wrk valgrind strace"
 )
 
 missing() {
