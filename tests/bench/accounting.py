@@ -44,6 +44,11 @@ def private_kb(pids):
     return sum(sum(map(int, _PRIVATE.findall(pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()))) for pid in pids)
 
 
+def page_faults(pids):
+    """Pages that had to be brought in or zeroed, none of them from a disk."""
+    return sum(int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[7]) for pid in pids)
+
+
 def busy_s(core):
     """Seconds that a core has not been idle."""
     for line in pathlib.Path("/proc/stat").read_text().splitlines():

@@ -1,4 +1,4 @@
-"""Instructions and heap allocations a request at keep-alive, in user space, by callgrind.
+"""Instructions and heap allocations a request, in user space, by callgrind.
 
 The counts begin and end while the load runs, so that what they show is the path that every request takes, and no connection's
 opening. What OpenSSL has libc do (memory, copies) is OpenSSL's.
@@ -12,7 +12,7 @@ import time
 from loads import BY_KEY, under
 from proxies import ORDER, Proxy
 
-LOAD = "keepalive-32"
+LOAD = "keepalive-32"  # what is measured unless others are asked for
 TLS = ("libssl", "libcrypto")
 _ALLOCATORS = {"malloc", "calloc", "realloc", "reallocarray", "memalign", "posix_memalign", "aligned_alloc"}
 _COST = re.compile(r"^(?:\+|-)?(?:\d+|\*) (\d+)")
@@ -67,13 +67,14 @@ def _control(word, pid):
     subprocess.run(["callgrind_control", word, str(pid)], check=True, capture_output=True, timeout=60)
 
 
-def _profile(ground, kind, upstream, seconds):
+def _profile(ground, kind, upstream, load, seconds):
     file = ground.path(f"callgrind-{kind}")
     wrapper = ["valgrind", "-q", "--tool=callgrind", "--compress-strings=no", "--compress-pos=no",
                f"--callgrind-out-file={file}"]
-    with Proxy(kind, ground, upstream.port, 32, wrapper=wrapper, single=True) as proxy:
+    with Proxy(kind, ground, upstream.port, load.pool, wrapper=wrapper, single=True,
+               large_heads=load.kind == "target") as proxy:
         proxy.wait_ready(120)
-        with under(ground, proxy.port, BY_KEY[LOAD], seconds + 60, 3 if seconds < 5 else 6):
+        with under(ground, proxy.port, load, seconds + 60, 3 if seconds < 5 else 6):
             _control("--zero", proxy.pid)
             requests = upstream.answered()
             time.sleep(seconds)
@@ -93,5 +94,7 @@ def _profile(ground, kind, upstream, seconds):
     }
 
 
-def measure(ground, upstream, quick):
-    return {kind: _profile(ground, kind, upstream, 2 if quick else 10) for kind in ORDER}
+def measure(ground, upstream, quick, keys):
+    """load → proxy → what its requests took."""
+    seconds = 2 if quick else 10
+    return {key: {kind: _profile(ground, kind, upstream, BY_KEY[key], seconds) for kind in ORDER} for key in keys}

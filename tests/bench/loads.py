@@ -71,9 +71,9 @@ def under(ground, port, load, seconds, settle_s):
 
 
 def measure(ground, proxy, load, seconds):
-    """drive(), and per request: user_us, system_us, cpu_us. others: the share of its core that others took."""
+    """drive(), and per request: user_us, system_us, cpu_us, page faults. others: the share of its core that others took."""
     pids = proxy.pids()
-    used, busy = accounting.usage(pids), accounting.busy_s(ground.proxy_core)
+    used, busy, faults = accounting.usage(pids), accounting.busy_s(ground.proxy_core), accounting.page_faults(pids)
     result = drive(ground, proxy.port, load, seconds)
     used, busy = accounting.usage(pids) - used, accounting.busy_s(ground.proxy_core) - busy
     requests = max(result["requests"], 1)
@@ -81,9 +81,10 @@ def measure(ground, proxy, load, seconds):
     result["cpu_us"] = used.total * 1e6 / requests
     result["user_us"] = result["cpu_us"] * used.user / parts
     result["system_us"] = result["cpu_us"] * used.system / parts
+    result["faults"] = (accounting.page_faults(pids) - faults) / requests
     result["per_second"] = result["requests"] / result["seconds"]
     result["private_kb"] = accounting.private_kb(pids)
-    result["others"] = max(busy - used.total, 0) / result["seconds"]
+    result["others"] = min(max(busy - used.total, 0) / result["seconds"], 1)
     if proxy.kind == "warmpool" and proxy.empty_output() < result["requests"] * 40:
         result["log_is_short"] = True
     return result

@@ -5,7 +5,8 @@ targets hold. It takes some 20 minutes; another load on the machine spoils it.
 
   SECTION       loads, growth, memory, quiet, starts, syscalls, instructions; all by default
   --quick       about a minute: one short round of a part of it; shows that the harness works, and no more
-  --only        only these loads (keepalive-1, keepalive-32, keepalive-200, keepalive-1000, new-32, form-16, upload-4, target-16)
+  --only        only these loads, in loads, syscalls and instructions (keepalive-1, keepalive-32, keepalive-200,
+                keepalive-1000, new-32, form-16, upload-4, target-16)
   --write       put the tables and the plots into docs/performance.md
   --functions   with instructions: the dearest functions outside OpenSSL
 
@@ -56,7 +57,8 @@ def parse(arguments):
     options.rounds = options.rounds or (1 if options.quick else 7)
     options.seconds = options.seconds or (1 if options.quick else 4)
     options.sections = options.sections or SECTIONS
-    options.only = options.only.split(",") if options.only else QUICK_LOADS if options.quick else list(loads.BY_KEY)
+    options.asked = options.only.split(",") if options.only else []
+    options.only = options.asked if options.only else QUICK_LOADS if options.quick else list(loads.BY_KEY)
     return options
 
 
@@ -94,6 +96,7 @@ def measure_loads(ground, upstream, options):
 
 
 def measure(ground, upstream, section, options):
+    asked = options.asked
     few = max(1, min(options.rounds, 3))
     return {
         "loads": lambda: measure_loads(ground, upstream, options),
@@ -101,8 +104,8 @@ def measure(ground, upstream, section, options):
         "memory": lambda: memory.measure(ground, upstream, options.quick),
         "quiet": lambda: quiet.measure(ground, options.quick),
         "starts": lambda: starts.measure(ground, upstream, options.quick),
-        "syscalls": lambda: system_calls.measure(ground, upstream, options.quick),
-        "instructions": lambda: callgrind.measure(ground, upstream, options.quick),
+        "syscalls": lambda: system_calls.measure(ground, upstream, options.quick, asked or system_calls.LOADS),
+        "instructions": lambda: callgrind.measure(ground, upstream, options.quick, asked or [callgrind.LOAD]),
     }[section]()
 
 
@@ -117,7 +120,7 @@ def describe():
                   if line.startswith("model name")), platform.machine())
     cores = _first_line("nproc", "--all")
     ssl = _first_line("openssl", "version").split()
-    versions = [_first_line(BINARY, "--version") + " at " + _first_line("git", "rev-parse", "--short", "HEAD"),
+    versions = [_first_line(BINARY, "--version") + " at " + _first_line("git", "describe", "--always", "--dirty"),
                 _first_line("nginx", "-v").replace("nginx version: nginx/", "nginx "),
                 " ".join(_first_line("haproxy", "-v").split()[:3]).replace(" version", ""), " ".join(ssl[:2])]
     return {"machine": f"{cores} cores of {model}, Linux {platform.release().partition('-')[0]}", "versions": ", ".join(versions)}
@@ -149,8 +152,9 @@ def main(arguments):
         RESULTS.write_text(json.dumps(results, indent=1))
     print(report.tables(results))
     if options.functions and "instructions" in results:
-        for kind in ORDER:
-            print(f"{TITLES[kind]}, instructions a request:\n{report.hot_functions(results['instructions'], kind)}\n")
+        for key, rows in results["instructions"].items():
+            for kind in ORDER:
+                print(f"{key}, {TITLES[kind]}, instructions a request:\n{report.hot_functions(rows, kind)}\n")
     print("\n".join(targets.lines(results)))
     if options.write:
         write_document(results)

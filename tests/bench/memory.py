@@ -1,4 +1,8 @@
-"""Private memory of a connection that is kept warm, and of a client that rests."""
+"""Private memory of a connection that is kept warm, and of a client that rests.
+
+Each is a difference divided by a count, and what else the many need for a moment (clients beside the connections, the requests of
+those that come together) has been there once before the difference begins.
+"""
 import time
 
 import accounting
@@ -7,6 +11,7 @@ from proxies import ORDER, Proxy
 from upstream import Upstream
 
 CONNECTIONS, CLIENTS = 500, 5000
+_AT_FIRST = 100
 
 
 def _wait_until(condition, what, timeout_s=60):
@@ -31,11 +36,13 @@ def _bytes_per_connection(ground, kind, connections):
     with Upstream(ground, barrier=barrier.port) as upstream:
         with Proxy(kind, ground, upstream.port, connections, clients=connections + 100) as proxy:
             proxy.wait_ready()
+            with Crowd(proxy.port) as crowd:
+                crowd.grow(connections)
             before, count = _settled_kb(proxy), accounting.connections_to(upstream.port)
             overlap(proxy.port, connections)
             after, more = _settled_kb(proxy), accounting.connections_to(upstream.port) - count
-            if more < connections * 0.9:
-                raise SystemExit(f"{kind} kept only {more} connections of {connections}")
+            if count + more < connections * 0.9:
+                raise SystemExit(f"{kind} kept only {count + more} connections of {connections}")
             return (after - before) * 1024 / more
 
 
@@ -44,7 +51,7 @@ def _bytes_per_spare(ground, connections):
     with Upstream(ground) as upstream:
         found = []
         for spares in (4, connections):
-            settings = {"pool.min_idle": spares, "pool.max_connecting": spares}
+            settings = {"pool.min_idle": spares}
             with Proxy("warmpool", ground, upstream.port, connections, settings=settings) as proxy:
                 proxy.wait_ready()
                 _wait_until(lambda wanted=spares: accounting.connections_to(upstream.port) >= wanted, "the spares stood")
@@ -58,9 +65,10 @@ def _bytes_per_spare(ground, connections):
 def _bytes_per_client(ground, upstream, kind, clients):
     with Proxy(kind, ground, upstream.port, 32, clients=clients + 100) as proxy, Crowd(proxy.port) as crowd:
         proxy.wait_ready()
+        crowd.grow(_AT_FIRST)
         before = _settled_kb(proxy)
         crowd.grow(clients)
-        return (_settled_kb(proxy) - before) * 1024 / clients
+        return (_settled_kb(proxy) - before) * 1024 / (clients - _AT_FIRST)
 
 
 def measure(ground, upstream, quick):

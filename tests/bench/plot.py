@@ -8,7 +8,7 @@ from loads import LOADS
 from proxies import ORDER, TITLES
 
 _COLOURS = {"warmpool": "#0072b2", "nginx": "#999999", "haproxy": "#d55e00"}
-_LEFT, _WIDTH = 250, 760
+_LEFT, _WIDTH = 262, 770
 
 
 def _text(x, y, words, anchor="start", size=13):
@@ -30,7 +30,8 @@ def _legend(y):
 
 def _svg(height, parts):
     return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height}" viewBox="0 0 {_WIDTH} {height}" '
-            'font-family="sans-serif" fill="#222222">\n<rect width="100%" height="100%" fill="#ffffff"/>\n' + "\n".join(parts) + "\n</svg>\n")
+            'font-family="sans-serif" fill="#222222">\n<rect width="100%" height="100%" fill="#ffffff"/>\n'
+            + "\n".join(parts) + "\n</svg>\n")
 
 
 def bars(loads):

@@ -2,7 +2,7 @@
 import statistics
 
 import targets
-from loads import LOADS
+from loads import BY_KEY, LOADS
 from proxies import ORDER, TITLES
 
 
@@ -41,8 +41,9 @@ def _speed(loads):
             errors = sum(run["errors"] for run in runs)
             rows.append([load.title if kind == ORDER[0] else "", TITLES[kind], f"{median(runs, 'per_second'):,.0f}",
                          _time(median(runs, "p50_us")), _time(median(runs, "p99_us")),
-                         f"{median(runs, 'private_kb') * 1.024 / 1000:.1f} MB", errors])
-    return _table(["load", "proxy", "requests a second", "p50", "p99", "private memory", "errors"], rows, (0, 1))
+                         f"{median(runs, 'private_kb') * 1.024 / 1000:.1f} MB",
+                         f"{median(runs, 'faults'):.1f}", errors])
+    return _table(["load", "proxy", "requests a second", "p50", "p99", "private memory", "page faults a request", "errors"], rows, (0, 1))
 
 
 def _memory(memory):
@@ -55,7 +56,8 @@ def _memory(memory):
 
 def _quiet(quiet):
     rows = []
-    for title, field, form in (("connections opened, a handshake each", "opened", "{:.0f}"), ("median latency", "median_ms", "{:.0f} ms"),
+    for title, field, form in (("connections opened, a handshake each", "opened", "{:.0f}"),
+                               ("median latency", "median_ms", "{:.0f} ms"),
                                ("worst latency", "worst_ms", "{:.0f} ms"), ("added by the quiet", "added_ms", "{:.0f} ms")):
         rows.append([title, *(form.format(median(quiet["rounds"][kind], field)) for kind in ORDER)])
     head = (f"burst of {quiet['scripts']} after {quiet['quiet_s']} s of quiet; the upstream, {quiet['round_trip_ms']} ms away, "
@@ -80,25 +82,26 @@ def _growth(growth):
 
 def _syscalls(syscalls):
     rows = []
-    titles = {load.key: load.title for load in LOADS}
     for key, counts in syscalls.items():
         for kind in ORDER:
             names = sorted(counts[kind].items(), key=lambda item: -item[1])
-            rows.append([titles[key], TITLES[kind], f"{sum(counts[kind].values()):.2f}",
+            rows.append([BY_KEY[key].title if kind == ORDER[0] else "", TITLES[kind], f"{sum(counts[kind].values()):.2f}",
                          ", ".join(f"{name} {count:.2f}" for name, count in names if count >= 0.005)])
     return _table(["system calls a request", "proxy", "all", "of these"], rows, (0, 1, 3))
 
 
-def _instructions(rows):
+def _instructions(instructions):
     found = []
-    for kind in ORDER:
-        row = rows[kind]
-        tls = sum(cost for place, cost in row["instructions"].items() if targets.is_tls(place)) + row["libc_for_tls"]
-        own = targets.own_allocations(row)
-        theirs = sum(row["allocations"].values()) - own
-        found.append([TITLES[kind], f"{targets.outside_tls(row):,.0f}", f"{tls:,.0f}", f"{own:.2f}", f"{theirs:.2f}"])
-    return _table(["a request, keep-alive, 32 clients", "instructions outside OpenSSL", "of OpenSSL",
-                   "heap allocations outside OpenSSL", "of OpenSSL"], found)
+    for key, rows in instructions.items():
+        for kind in ORDER:
+            row = rows[kind]
+            tls = sum(cost for place, cost in row["instructions"].items() if targets.is_tls(place)) + row["libc_for_tls"]
+            own = targets.own_allocations(row)
+            theirs = sum(row["allocations"].values()) - own
+            found.append([BY_KEY[key].title if kind == ORDER[0] else "", TITLES[kind], f"{targets.outside_tls(row):,.0f}",
+                          f"{tls:,.0f}", f"{own:.2f}", f"{theirs:.2f}"])
+    return _table(["a request", "proxy", "instructions outside OpenSSL", "of OpenSSL", "heap allocations outside OpenSSL",
+                   "of OpenSSL"], found, (0, 1))
 
 
 def hot_functions(rows, kind, count=15):
@@ -122,7 +125,8 @@ _PARTS = [("loads", _cpu), ("loads", _speed), ("growth", _growth), ("memory", _m
 
 def disturbed(results):
     """The worst share of the proxy's core that others had in a run, over all loads."""
-    return max((run["others"] for rounds in results.get("loads", {}).values() for runs in rounds.values() for run in runs), default=0.0)
+    loads = results.get("loads", {}).values()
+    return max((run["others"] for rounds in loads for runs in rounds.values() for run in runs), default=0.0)
 
 
 def warnings(results):

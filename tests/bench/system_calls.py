@@ -1,4 +1,4 @@
-"""System calls a request at keep-alive, counted by strace -c."""
+"""System calls a request, counted by strace -c."""
 import pathlib
 import re
 import signal
@@ -8,7 +8,7 @@ import time
 from loads import BY_KEY, under
 from proxies import ORDER, Proxy
 
-LOADS = ["keepalive-1", "keepalive-32"]
+LOADS = ["keepalive-1", "keepalive-32"]  # what is measured unless others are asked for
 # calls, errors (may be missing), name
 _ROW = re.compile(r"^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+(?:\d+\s+)?(\w+)$")
 
@@ -41,12 +41,15 @@ def _count(ground, upstream, proxy, load, seconds):
     return {row.group(2): int(row.group(1)) / requests for row in rows if row and row.group(2) != "total"}
 
 
-def measure(ground, upstream, quick):
+def measure(ground, upstream, quick, keys):
+    """load → proxy → system call → how many a request."""
     found = {}
-    for key in LOADS:
+    for key in keys:
         found[key] = {}
         for kind in ORDER:
-            with Proxy(kind, ground, upstream.port, BY_KEY[key].pool) as proxy:
+            load = BY_KEY[key]
+            with Proxy(kind, ground, upstream.port, load.pool, clients=load.clients + 1000,
+                       large_heads=load.kind == "target") as proxy:
                 proxy.wait_ready()
-                found[key][kind] = _count(ground, upstream, proxy, BY_KEY[key], 1 if quick else 5)
+                found[key][kind] = _count(ground, upstream, proxy, load, 1 if quick else 5)
     return found

@@ -37,12 +37,12 @@ def own_allocations(row):
 
 
 def _instructions(results):
-    rows = results["instructions"]
+    rows = results["instructions"]["keepalive-32"]
     return outside_tls(rows["warmpool"]) / outside_tls(rows["nginx"])
 
 
 def _allocations(results):
-    return own_allocations(results["instructions"]["warmpool"])
+    return own_allocations(results["instructions"]["keepalive-32"]["warmpool"])
 
 
 def _system_calls(results):
