@@ -4,6 +4,7 @@ Polls are answered from the configuration. A submit is answered once its body ha
 directive for that, so `mirror` reads it, the static file's 405 for POST ends the phase, and error_page turns that into the
 answer. Requests of /held go to clients.Barrier.
 """
+import time
 import urllib.request
 
 from ground import free_port
@@ -59,6 +60,19 @@ class Upstream:
             directory=ground.directory, port=self.port, status=self._status, keepalive=keepalive, barrier=barrier,
             descriptors=ground.descriptors, connections=ground.descriptors - 100))
         self._process = ground.start(["nginx", "-c", file, "-e", "stderr"], ground.upstream_core, f"upstream-{self.port}.out")
+        self._wait_listening()
+
+    def _wait_listening(self):
+        """A proxy that found it missing would back off, and be measured at that."""
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                self._status_row()
+                return
+            except OSError:
+                if time.monotonic() > deadline or self._process.poll() is not None:
+                    raise SystemExit("the upstream does not start") from None
+                time.sleep(0.005)
 
     def _status_row(self):
         """accepts, handled, requests; without our own questions."""
