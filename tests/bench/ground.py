@@ -18,7 +18,6 @@ NAME = "localhost"
 
 class Ground:
     def __init__(self):
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="warmpool-bench-"))
         cores = sorted(os.sched_getaffinity(0))
         if len(cores) < 2:
             raise SystemExit("the bench needs two cores: one for the proxy, one for the load")
@@ -26,6 +25,7 @@ class Ground:
         self.descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (self.descriptors, self.descriptors))
         os.sched_setaffinity(0, {self.load_core})  # our own clients are load too
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="warmpool-bench-"))
         _make_certificates(self.directory)
         self.ca_file = self.directory / "ca.pem"
 
