@@ -153,21 +153,24 @@ static void put_message(struct log_line *line, struct span text)
 static void put_time(struct log_line *line)
 {
 	static _Thread_local time_t cached_second = -1;
-	static _Thread_local char cached_text[32];
+	static _Thread_local char text[40];
+	static _Thread_local size_t ms_at;
 	struct timespec now;
-	char ms[24];
+	unsigned ms;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	if (now.tv_sec != cached_second) {
 		struct tm parts;
 
 		gmtime_r(&now.tv_sec, &parts);
-		strftime(cached_text, sizeof(cached_text), "%Y-%m-%dT%H:%M:%S", &parts);
+		ms_at = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S.000Z", &parts) - 4;
 		cached_second = now.tv_sec;
 	}
-	put_text(line, cached_text);
-	snprintf(ms, sizeof(ms), ".%03ldZ", now.tv_nsec / 1000000);
-	put_text(line, ms);
+	ms = (unsigned)(now.tv_nsec / 1000000);
+	text[ms_at] = (char)('0' + ms / 100);
+	text[ms_at + 1] = (char)('0' + ms / 10 % 10);
+	text[ms_at + 2] = (char)('0' + ms % 10);
+	put(line, text, ms_at + 4);
 }
 
 void log_begin(const struct log *log, struct log_line *line, enum log_level level,
@@ -222,24 +225,29 @@ static bool put_key(const struct log *log, struct log_line *line, const char *ke
 	return true;
 }
 
-static bool needs_quotes(struct span value)
+/* May it stand in text as it is, without quotes and escapes? */
+static bool is_bare(struct span value)
 {
 	for (size_t i = 0; i < value.len; i++) {
 		unsigned char c = (unsigned char)value.data[i];
 
 		if (c <= ' ' || c == '"' || c == '\\' || c == '=' || c >= 0x7f) {
-			return true;
+			return false;
 		}
 	}
-	return value.len == 0;
+	return value.len > 0;
 }
 
 void log_field_text(const struct log *log, struct log_line *line, const char *key,
 		    struct span value)
 {
-	bool is_quoted = log->format == LOG_FORMAT_JSON || needs_quotes(value);
+	bool is_quoted = log->format == LOG_FORMAT_JSON || !is_bare(value);
 
 	if (!put_key(log, line, key)) {
+		return;
+	}
+	if (!is_quoted && value.len + CLOSING_BYTES <= room_in(line)) {
+		put(line, value.data, value.len);
 		return;
 	}
 	put(line, "\"", is_quoted ? 1 : 0);
@@ -249,21 +257,19 @@ void log_field_text(const struct log *log, struct log_line *line, const char *ke
 
 void log_field_u64(const struct log *log, struct log_line *line, const char *key, uint64_t value)
 {
-	char digits[24];
+	char digits[STR_U64_BYTES];
 
-	snprintf(digits, sizeof(digits), "%" PRIu64, value);
 	if (put_key(log, line, key)) {
-		put_text(line, digits);
+		put(line, digits, str_put_u64(digits, value));
 	}
 }
 
 void log_field_ms(const struct log *log, struct log_line *line, const char *key, uint64_t us)
 {
-	char digits[STR_MS_BYTES + 1];
+	char digits[STR_MS_BYTES];
 
-	digits[str_put_ms(digits, us)] = '\0';
 	if (put_key(log, line, key)) {
-		put_text(line, digits);
+		put(line, digits, str_put_ms(digits, us));
 	}
 }
 
