@@ -208,20 +208,15 @@ void log_begin(const struct log *log, struct log_line *line, enum log_level leve
 }
 
 /* False when a line is too full for another field. */
-static bool put_key(const struct log *log, struct log_line *line, const char *key)
+static bool put_key(const struct log *log, struct log_line *line, const struct log_key *key)
 {
-	if (room_in(line) < strlen(key) + FIELD_BYTES + CLOSING_BYTES) {
+	struct span name = log->format == LOG_FORMAT_JSON ? key->json : key->text;
+
+	if (room_in(line) < name.len + FIELD_BYTES + CLOSING_BYTES) {
 		return false;
 	}
-	if (log->format == LOG_FORMAT_JSON) {
-		put_text(line, ",\"");
-		put_text(line, key);
-		put_text(line, "\":");
-	} else {
-		put_text(line, " ");
-		put_text(line, key);
-		put_text(line, "=");
-	}
+	memcpy(line->text + line->len, name.data, name.len);
+	line->len += name.len;
 	return true;
 }
 
@@ -238,7 +233,7 @@ static bool is_bare(struct span value)
 	return value.len > 0;
 }
 
-void log_field_text(const struct log *log, struct log_line *line, const char *key,
+void log_field_text(const struct log *log, struct log_line *line, const struct log_key *key,
 		    struct span value)
 {
 	bool is_quoted = log->format == LOG_FORMAT_JSON || !is_bare(value);
@@ -255,7 +250,20 @@ void log_field_text(const struct log *log, struct log_line *line, const char *ke
 	put(line, "\"", is_quoted ? 1 : 0);
 }
 
-void log_field_u64(const struct log *log, struct log_line *line, const char *key, uint64_t value)
+void log_field_word(const struct log *log, struct log_line *line, const struct log_key *key,
+		    const char *value)
+{
+	bool is_quoted = log->format == LOG_FORMAT_JSON;
+
+	if (put_key(log, line, key)) {
+		put(line, "\"", is_quoted ? 1 : 0);
+		put_text(line, value);
+		put(line, "\"", is_quoted ? 1 : 0);
+	}
+}
+
+void log_field_u64(const struct log *log, struct log_line *line, const struct log_key *key,
+		   uint64_t value)
 {
 	char digits[STR_U64_BYTES];
 
@@ -264,7 +272,8 @@ void log_field_u64(const struct log *log, struct log_line *line, const char *key
 	}
 }
 
-void log_field_ms(const struct log *log, struct log_line *line, const char *key, uint64_t us)
+void log_field_ms(const struct log *log, struct log_line *line, const struct log_key *key,
+		  uint64_t us)
 {
 	char digits[STR_MS_BYTES];
 
@@ -304,7 +313,7 @@ void log_write(struct log *log, enum log_level level, const char *object, const 
 	va_end(args);
 	log_begin(log, &line, level, object);
 	if (log->format == LOG_FORMAT_JSON) {
-		log_field_text(log, &line, "message", span_of(text));
+		log_field_text(log, &line, LOG_KEY("message"), span_of(text));
 	} else {
 		put_text(&line, ": ");
 		put_message(&line, span_of(text));

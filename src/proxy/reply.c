@@ -178,7 +178,7 @@ int reply_status(const struct reply *reply)
 
 size_t reply_write(const struct reply *reply, char out[REPLY_BYTES])
 {
-	char body_bytes[BODY_BYTES];
+	UNINITIALIZED char body_bytes[BODY_BYTES];
 	struct writer body = {.out = body_bytes, .room = sizeof(body_bytes)};
 	struct writer head = {.room = REPLY_BYTES};
 
