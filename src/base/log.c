@@ -207,7 +207,7 @@ void log_begin(const struct log *log, struct log_line *line, enum log_level leve
 	put_text(line, object);
 }
 
-/* False when a line is too full for another field. */
+/* False when a line is too full for another field: room for a number of FIELD_BYTES stays. */
 static bool put_key(const struct log *log, struct log_line *line, const struct log_key *key)
 {
 	struct span name = log->format == LOG_FORMAT_JSON ? key->json : key->text;
@@ -251,13 +251,13 @@ void log_field_text(const struct log *log, struct log_line *line, const struct l
 }
 
 void log_field_word(const struct log *log, struct log_line *line, const struct log_key *key,
-		    const char *value)
+		    struct span value)
 {
 	bool is_quoted = log->format == LOG_FORMAT_JSON;
 
 	if (put_key(log, line, key)) {
 		put(line, "\"", is_quoted ? 1 : 0);
-		put_text(line, value);
+		put(line, value.data, value.len);
 		put(line, "\"", is_quoted ? 1 : 0);
 	}
 }
@@ -265,20 +265,16 @@ void log_field_word(const struct log *log, struct log_line *line, const struct l
 void log_field_u64(const struct log *log, struct log_line *line, const struct log_key *key,
 		   uint64_t value)
 {
-	char digits[STR_U64_BYTES];
-
 	if (put_key(log, line, key)) {
-		put(line, digits, str_put_u64(digits, value));
+		line->len += str_put_u64(line->text + line->len, value);
 	}
 }
 
 void log_field_ms(const struct log *log, struct log_line *line, const struct log_key *key,
 		  uint64_t us)
 {
-	char digits[STR_MS_BYTES];
-
 	if (put_key(log, line, key)) {
-		put(line, digits, str_put_ms(digits, us));
+		line->len += str_put_ms(line->text + line->len, us);
 	}
 }
 

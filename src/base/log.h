@@ -68,9 +68,9 @@ struct log_key {
 
 void log_field_text(const struct log *log, struct log_line *line, const struct log_key *key,
 		    struct span value);
-/* The same for a text of ours that needs neither quotes nor escapes in either format. */
+/* The same for a short text of letters, digits and the like, which needs neither quotes nor escapes in either format. */
 void log_field_word(const struct log *log, struct log_line *line, const struct log_key *key,
-		    const char *value);
+		    struct span value);
 void log_field_u64(const struct log *log, struct log_line *line, const struct log_key *key,
 		   uint64_t value);
 void log_field_ms(const struct log *log, struct log_line *line, const struct log_key *key,

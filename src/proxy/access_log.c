@@ -55,8 +55,10 @@ void access_log_write(const struct exchange *exchange)
 	log_begin(log, &line, LOG_INFO, "access");
 	put_client(log, &line, exchange);
 	log_field_word(log, &line, LOG_KEY("class"),
-		       exchange->is_request_whole ? profile_class_name(exchange->class) : "-");
-	log_field_text(log, &line, LOG_KEY("method"), method_of(exchange));
+		       exchange->is_request_whole ? span_of(profile_class_name(exchange->class))
+						  : SPAN("-"));
+	log_field_word(log, &line, LOG_KEY("method"),
+		       method_of(exchange)); /* a token of RFC 9110 */
 	log_field_text(log, &line, LOG_KEY("path"), path_of(exchange));
 	log_field_u64(log, &line, LOG_KEY("status"), exchange->status);
 	log_field_u64(log, &line, LOG_KEY("bytes"), exchange->reply_bytes);
@@ -67,10 +69,11 @@ void access_log_write(const struct exchange *exchange)
 		     between_us(exchange->lent_us, exchange->answered_us));
 	log_field_ms(log, &line, LOG_KEY("total_ms"), between_us(exchange->began_us, now_us));
 	if (exchange->lent_us != 0) {
-		log_field_word(log, &line, LOG_KEY("conn"), conn_kinds[exchange->conn_kind]);
+		log_field_word(log, &line, LOG_KEY("conn"),
+			       span_of(conn_kinds[exchange->conn_kind]));
 	}
 	if (exchange->err != ERR_NONE) {
-		log_field_word(log, &line, LOG_KEY("error"), err_name(exchange->err));
+		log_field_word(log, &line, LOG_KEY("error"), span_of(err_name(exchange->err)));
 	}
 	if (exchange->was_repeated) {
 		log_field_text(log, &line, LOG_KEY("retry"),
@@ -103,7 +106,7 @@ void access_log_unknown(const struct exchange *exchange, enum err cause, const c
 	}
 	begin_warning(exchange, &line);
 	log_field_text(log, &line, LOG_KEY("fate"), SPAN("unknown"));
-	log_field_word(log, &line, LOG_KEY("error"), err_name(cause));
+	log_field_word(log, &line, LOG_KEY("error"), span_of(err_name(cause)));
 	log_field_text(log, &line, LOG_KEY("reason"), span_of(reason));
 	log_field_u64(log, &line, LOG_KEY("sent_bytes"), sent_bytes);
 	log_field_u64(log, &line, LOG_KEY("acked_bytes"), acked_bytes);
