@@ -4,6 +4,7 @@
 #include "daemon/cli.h"
 #include "daemon/doctor.h"
 #include "daemon/reload.h"
+#include "daemon/status.h"
 #include "daemon/worker.h"
 
 #include <stdio.h>
@@ -54,6 +55,9 @@ static int answer(const struct cli *cli)
 	}
 	if (cli->command == CLI_DOCTOR) {
 		return doctor_run(cli, stdout);
+	}
+	if (cli->command == CLI_STATUS) {
+		return status_run(cli, stdout, stderr);
 	}
 	return cli_answer(cli, stdout, stderr);
 }
