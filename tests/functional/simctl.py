@@ -83,6 +83,10 @@ class Control:
     def accept(self):
         self._call("POST", "/accept")
 
+    def hole(self, is_open):
+        """A black hole: what comes is lost, unacknowledged, until hole(False)."""
+        self._call("POST", "/hole", {"open": is_open})
+
     def reset(self):
         """Counters from zero; what is open stays counted as open."""
         self._call("POST", "/reset")

@@ -11,6 +11,7 @@
     POST /close       {"how": "fin", "which": "idle" | "all"}: ends connections now
     POST /refuse      {"seconds": 5, "address": "::1"}, both may be left out
     POST /accept      ends every `refuse`
+    POST /hole        {"open": true}: what comes from now on is lost on the way; false: no more
     POST /reset       counts from zero
 
 A mistake is answered 400 with {"error": …}.
@@ -44,6 +45,7 @@ class Control:
             ("POST", "/close"): self._close,
             ("POST", "/refuse"): self._refuse,
             ("POST", "/accept"): self._accept,
+            ("POST", "/hole"): self._hole,
             ("POST", "/reset"): self._reset,
         }
         self._listening = None
@@ -128,6 +130,10 @@ class Control:
     def _accept(self, _values, _query):
         for listener in self.server.listeners:
             listener.open()
+        return {}
+
+    def _hole(self, values, _query):
+        self.server.hole(bool(_object(values).get("open", True)))
         return {}
 
     def _reset(self, _values, _query):

@@ -335,3 +335,24 @@ def test_every_action_is_tried():
     tests = "".join(file.read_text(encoding="utf-8") for file in files)
     assert [name for name in ACTIONS if f'"{name}"' not in tests] == []
 
+
+
+# A black hole
+
+def test_in_a_black_hole_nothing_is_acknowledged_and_nobody_gets_in(sim):
+    with Peer(sim) as peer:
+        assert peer.get("/bytes/16")[1] == BODY
+        before = peer.bytes_acked()
+        sim.hole(True)
+        try:
+            peer.request(SUBMIT)
+            with pytest.raises(TimeoutError):
+                Peer(sim, timeout=0.3)
+            assert peer.bytes_acked() == before
+            assert sim.submits()["total"] == 0
+        finally:
+            sim.hole(False)
+        assert peer.response()[1].startswith(b"OK|")   # the kernel sends it again
+        assert sim.submits()["by_uniq"] == {"u1": 1}
+    with Peer(sim) as peer:
+        assert peer.get("/bytes/16")[1] == BODY
