@@ -8,7 +8,7 @@
     POST /faults      a rule or a list of rules; answers with their numbers
     DELETE /faults    forgets all rules, ends every `refuse`
     GET  /settings    POST /settings: {"idle_timeout": 1, …} changes live ones
-    POST /close       {"how": "fin", "which": "idle" | "all"}: ends connections now
+    POST /close       {"how": "fin", "which": "idle" | "all", "idle_s": 0}: ends connections now
     POST /refuse      {"seconds": 5, "address": "::1"}, both may be left out
     POST /accept      ends every `refuse`
     POST /hole        {"open": true}: what comes from now on is lost on the way; false: no more
@@ -117,10 +117,11 @@ class Control:
         return self.server.settings.as_dict()
 
     def _close(self, values, _query):
-        values = {"how": "fin", "which": "idle", **_object(values)}
+        values = {"how": "fin", "which": "idle", "idle_s": 0, **_object(values)}
         if values["how"] not in ENDINGS or values["which"] not in ("idle", "all"):
             raise ValueError(f"how: one of {', '.join(ENDINGS)}; which: idle or all")
-        return {"closed": self.server.close_connections(values["how"], values["which"] == "idle")}
+        least_s = values["idle_s"] if values["which"] == "idle" else None
+        return {"closed": self.server.close_connections(values["how"], least_s)}
 
     def _refuse(self, values, _query):
         values = _object(values)

@@ -205,12 +205,13 @@ class Server:
             if connection.stream.sock is not None:
                 lose_all(connection.stream.sock, is_open)
 
-    def close_connections(self, how, only_idle):
-        """Ends all (idle) connections now; says how many."""
+    def close_connections(self, how, idle_s):
+        """Ends all connections that have been idle so long now (None: all); says how many."""
         ended = 0
         for connection in list(self.connections):
-            if only_idle:
-                ended += connection.end_if_idle(how)
+            if idle_s is not None:
+                if connection.idle_s() >= idle_s:
+                    ended += connection.end_if_idle(how)
             elif not connection.stream.ending:
                 connection.end(how)
                 ended += 1

@@ -337,6 +337,25 @@ def test_every_action_is_tried():
 
 
 
+def test_first_spares_a_request_that_is_sent_again(sim):
+    sim.fault(action="close", first=True, times=-1)
+    for uniq in ("u1", "u2"):
+        with Peer(sim) as peer:
+            peer.request(f"/in.php?key={KEY}&uniq={uniq}")
+            assert peer.rest() == (b"", "fin")
+        with Peer(sim) as peer:
+            assert peer.get(f"/in.php?key={KEY}&uniq={uniq}")[1].startswith(b"OK|")
+
+
+def test_only_those_that_have_been_idle_so_long_are_closed(sim):
+    with Peer(sim) as peer:
+        assert peer.get("/bytes/16")[1] == BODY
+        assert sim.close_idle(idle_s=60) == 0
+        assert peer.get("/bytes/16")[1] == BODY
+        assert sim.close_idle(idle_s=0) == 1
+        assert peer.rest() == (b"", "fin")
+
+
 # A black hole
 
 def test_in_a_black_hole_nothing_is_acknowledged_and_nobody_gets_in(sim):
