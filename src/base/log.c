@@ -153,21 +153,24 @@ static void put_message(struct log_line *line, struct span text)
 static void put_time(struct log_line *line)
 {
 	static _Thread_local time_t cached_second = -1;
-	static _Thread_local char cached_text[32];
+	static _Thread_local char text[40];
+	static _Thread_local size_t ms_at;
 	struct timespec now;
-	char ms[24];
+	unsigned ms;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	if (now.tv_sec != cached_second) {
 		struct tm parts;
 
 		gmtime_r(&now.tv_sec, &parts);
-		strftime(cached_text, sizeof(cached_text), "%Y-%m-%dT%H:%M:%S", &parts);
+		ms_at = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S.000Z", &parts) - 4;
 		cached_second = now.tv_sec;
 	}
-	put_text(line, cached_text);
-	snprintf(ms, sizeof(ms), ".%03ldZ", now.tv_nsec / 1000000);
-	put_text(line, ms);
+	ms = (unsigned)(now.tv_nsec / 1000000);
+	text[ms_at] = (char)('0' + ms / 100);
+	text[ms_at + 1] = (char)('0' + ms / 10 % 10);
+	text[ms_at + 2] = (char)('0' + ms % 10);
+	put(line, text, ms_at + 4);
 }
 
 void log_begin(const struct log *log, struct log_line *line, enum log_level level,
@@ -205,41 +208,41 @@ void log_begin(const struct log *log, struct log_line *line, enum log_level leve
 }
 
 /* False when a line is too full for another field. */
-static bool put_key(const struct log *log, struct log_line *line, const char *key)
+static bool put_key(const struct log *log, struct log_line *line, const struct log_key *key)
 {
-	if (room_in(line) < strlen(key) + FIELD_BYTES + CLOSING_BYTES) {
+	struct span name = log->format == LOG_FORMAT_JSON ? key->json : key->text;
+
+	if (room_in(line) < name.len + FIELD_BYTES + CLOSING_BYTES) {
 		return false;
 	}
-	if (log->format == LOG_FORMAT_JSON) {
-		put_text(line, ",\"");
-		put_text(line, key);
-		put_text(line, "\":");
-	} else {
-		put_text(line, " ");
-		put_text(line, key);
-		put_text(line, "=");
-	}
+	memcpy(line->text + line->len, name.data, name.len);
+	line->len += name.len;
 	return true;
 }
 
-static bool needs_quotes(struct span value)
+/* May it stand in text as it is, without quotes and escapes? */
+static bool is_bare(struct span value)
 {
 	for (size_t i = 0; i < value.len; i++) {
 		unsigned char c = (unsigned char)value.data[i];
 
 		if (c <= ' ' || c == '"' || c == '\\' || c == '=' || c >= 0x7f) {
-			return true;
+			return false;
 		}
 	}
-	return value.len == 0;
+	return value.len > 0;
 }
 
-void log_field_text(const struct log *log, struct log_line *line, const char *key,
+void log_field_text(const struct log *log, struct log_line *line, const struct log_key *key,
 		    struct span value)
 {
-	bool is_quoted = log->format == LOG_FORMAT_JSON || needs_quotes(value);
+	bool is_quoted = log->format == LOG_FORMAT_JSON || !is_bare(value);
 
 	if (!put_key(log, line, key)) {
+		return;
+	}
+	if (!is_quoted && value.len + CLOSING_BYTES <= room_in(line)) {
+		put(line, value.data, value.len);
 		return;
 	}
 	put(line, "\"", is_quoted ? 1 : 0);
@@ -247,23 +250,35 @@ void log_field_text(const struct log *log, struct log_line *line, const char *ke
 	put(line, "\"", is_quoted ? 1 : 0);
 }
 
-void log_field_u64(const struct log *log, struct log_line *line, const char *key, uint64_t value)
+void log_field_word(const struct log *log, struct log_line *line, const struct log_key *key,
+		    const char *value)
 {
-	char digits[24];
+	bool is_quoted = log->format == LOG_FORMAT_JSON;
 
-	snprintf(digits, sizeof(digits), "%" PRIu64, value);
 	if (put_key(log, line, key)) {
-		put_text(line, digits);
+		put(line, "\"", is_quoted ? 1 : 0);
+		put_text(line, value);
+		put(line, "\"", is_quoted ? 1 : 0);
 	}
 }
 
-void log_field_ms(const struct log *log, struct log_line *line, const char *key, uint64_t us)
+void log_field_u64(const struct log *log, struct log_line *line, const struct log_key *key,
+		   uint64_t value)
 {
-	char digits[32];
+	char digits[STR_U64_BYTES];
 
-	snprintf(digits, sizeof(digits), "%" PRIu64 ".%" PRIu64, us / 1000, us / 100 % 10);
 	if (put_key(log, line, key)) {
-		put_text(line, digits);
+		put(line, digits, str_put_u64(digits, value));
+	}
+}
+
+void log_field_ms(const struct log *log, struct log_line *line, const struct log_key *key,
+		  uint64_t us)
+{
+	char digits[STR_MS_BYTES];
+
+	if (put_key(log, line, key)) {
+		put(line, digits, str_put_ms(digits, us));
 	}
 }
 
@@ -298,7 +313,7 @@ void log_write(struct log *log, enum log_level level, const char *object, const 
 	va_end(args);
 	log_begin(log, &line, level, object);
 	if (log->format == LOG_FORMAT_JSON) {
-		log_field_text(log, &line, "message", span_of(text));
+		log_field_text(log, &line, LOG_KEY("message"), span_of(text));
 	} else {
 		put_text(&line, ": ");
 		put_message(&line, span_of(text));

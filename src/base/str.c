@@ -230,3 +230,25 @@ unsigned str_edit_distance(const char *a, const char *b)
 	}
 	return edits[len_a][len_b];
 }
+
+size_t str_put_u64(char *out, uint64_t value)
+{
+	char digits[STR_U64_BYTES];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value > 0);
+	memcpy(out, digits + at, sizeof(digits) - at);
+	return sizeof(digits) - at;
+}
+
+size_t str_put_ms(char *out, uint64_t us)
+{
+	size_t len = str_put_u64(out, us / 1000);
+
+	out[len++] = '.';
+	out[len++] = (char)('0' + us / 100 % 10);
+	return len;
+}

@@ -49,6 +49,7 @@ void proxy_apply_config(struct proxy *proxy)
 
 			client->is_allowed =
 				access_allows_peer(proxy->access, &client->stream.peer);
+			client->host_len = 0;
 		}
 	}
 	proxy->buffers.limit_bytes = proxy->config->limits_buffered_bytes;

@@ -11,6 +11,7 @@ declare -A groups=(
           curl:curl valgrind strace node:nodejs npm:npm procps systemctl:systemd ip:iproute2 unshare:util-linux haproxy:haproxy"
   [fuzz]="clang libclang-rt-14-dev"
   [package]="build-essential debhelper lintian man:man-db systemd"
+  [bench]="python3 openssl nginx haproxy wrk valgrind strace"
 )
 
 missing() {
