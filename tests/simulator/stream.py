@@ -316,8 +316,11 @@ def lose_all(sock, lose):
         code = ctypes.create_string_buffer(_DROP_ALL)
         program = struct.pack("HxxxxxxP", 1, ctypes.addressof(code))
         sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
-    else:
+        return
+    try:
         sock.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
+    except FileNotFoundError:
+        pass  # it came meanwhile, from the backlog of before
 
 
 def reset_on_close(sock):

@@ -337,6 +337,20 @@ def test_every_action_is_tried():
 
 
 
+def test_rested_is_what_a_request_comes_to_after_a_while(sim):
+    sim.fault(action="close_unread", rested=False, times=-1)
+    with Peer(sim) as peer:
+        for hit in (False, True):
+            assert wait_for(lambda: (sim.connections()[0]["idle_s"] or 0) > 0.01)
+            peer.request("/bytes/16")
+            if hit:
+                assert peer.rest() == (b"", "rst")
+            else:
+                assert peer.response()[1] == BODY
+                sim.clear_faults()
+                sim.fault(action="close_unread", rested=True)
+
+
 def test_first_spares_a_request_that_is_sent_again(sim):
     sim.fault(action="close", first=True, times=-1)
     for uniq in ("u1", "u2"):
