@@ -279,13 +279,10 @@ static void print_option(const struct option *option, FILE *out)
 {
 	const char *fallback = option->fallback[0] != '\0' ? option->fallback : "(empty)";
 	char allowed[CONFIG_ALLOWED_BYTES];
-	char help[512];
 
 	fprintf(out, "%-23s  %-26s  %-27s  %s\n", option->key, fallback,
 		config_allowed_text(option, allowed), option->reloadable ? "yes" : "no");
-	snprintf(help, sizeof(help), "%s%s", option->help,
-		 option->pending ? " No effect in this version yet." : "");
-	print_wrapped(help, out);
+	print_wrapped(option->help, out);
 }
 
 static int answer_options(FILE *out)
