@@ -5,6 +5,7 @@
 #include "daemon/cli.h"
 #include "daemon/doctor.h"
 #include "daemon/reload.h"
+#include "daemon/status.h"
 #include "daemon/worker.h"
 
 #include <stdio.h>
@@ -55,6 +56,9 @@ static int answer(const struct cli *cli)
 	}
 	if (cli->command == CLI_DOCTOR) {
 		return doctor_run(cli, stdout);
+	}
+	if (cli->command == CLI_STATUS) {
+		return status_run(cli, stdout, stderr);
 	}
 	return cli_answer(cli, stdout, stderr);
 }
