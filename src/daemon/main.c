@@ -1,5 +1,6 @@
 /* The entrance: reads the command line and runs the daemon in the foreground. */
 #include "base/log.h"
+#include "base/mem.h"
 #include "config/config.h"
 #include "daemon/cli.h"
 #include "daemon/doctor.h"
@@ -67,6 +68,7 @@ int main(int argc, char **argv)
 	struct cli cli;
 	int status;
 
+	mem_init();
 	if (!cli_parse(&cli, argc, argv, stderr)) {
 		return CLI_EXIT_USAGE;
 	}

@@ -10,9 +10,13 @@
 
 enum { PATH_SHOWN_BYTES = 256 };
 
-#define TEXT(value, text) text,
-static const char *const conn_kinds[] = {METRIC_CONN_VALUES(TEXT)};
-#undef TEXT
+#define PAIR(value, text) LOG_PAIR("class", text),
+static const struct log_key classes[] = {METRIC_CLASS_VALUES(PAIR)};
+#undef PAIR
+#define PAIR(value, text) LOG_PAIR("conn", text),
+static const struct log_key conn_kinds[] = {METRIC_CONN_VALUES(PAIR)};
+#undef PAIR
+static const struct log_key no_class = LOG_PAIR("class", "-");
 
 static struct span method_of(const struct exchange *exchange)
 {
@@ -54,9 +58,8 @@ void access_log_write(const struct exchange *exchange)
 	}
 	log_begin(log, &line, LOG_INFO, "access");
 	put_client(log, &line, exchange);
-	log_field_word(log, &line, LOG_KEY("class"),
-		       exchange->is_request_whole ? span_of(profile_class_name(exchange->class))
-						  : SPAN("-"));
+	log_field_pair(log, &line,
+		       exchange->is_request_whole ? &classes[exchange->class] : &no_class);
 	log_field_word(log, &line, LOG_KEY("method"),
 		       method_of(exchange)); /* a token of RFC 9110 */
 	log_field_text(log, &line, LOG_KEY("path"), path_of(exchange));
@@ -69,8 +72,7 @@ void access_log_write(const struct exchange *exchange)
 		     between_us(exchange->lent_us, exchange->answered_us));
 	log_field_ms(log, &line, LOG_KEY("total_ms"), between_us(exchange->began_us, now_us));
 	if (exchange->lent_us != 0) {
-		log_field_word(log, &line, LOG_KEY("conn"),
-			       span_of(conn_kinds[exchange->conn_kind]));
+		log_field_pair(log, &line, &conn_kinds[exchange->conn_kind]);
 	}
 	if (exchange->err != ERR_NONE) {
 		log_field_word(log, &line, LOG_KEY("error"), span_of(err_name(exchange->err)));

@@ -15,6 +15,7 @@ enum {
 	AHEAD_BYTES = 64 * 1024,
 	READ_STEP_BYTES = 1024,
 	BODY_STEP_BYTES = 64 * 1024,
+	HEAD_STEP_BYTES_MOST = 192 * 1024,
 	LINGER_MS = 2000,
 	DRAIN_IDLE_MS = 1000,
 };
@@ -136,6 +137,10 @@ static struct buffer *input_of(struct client *client, enum err *ret_err)
 	}
 	if (buffer_room_bytes(in) >= step) {
 		return in;
+	}
+	if (client->phase == CLIENT_HEAD) {
+		/* A head beyond the first block is mostly a large target: in few steps. */
+		step = MAX(step, MIN(3 * in->len_bytes, (size_t)HEAD_STEP_BYTES_MOST));
 	}
 	err = buffer_reserve(&proxy->buffers, in, step);
 	if (err == ERR_NONE) {

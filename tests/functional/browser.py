@@ -89,6 +89,7 @@ class Page:
         self._do(self._connect())
         for domain in ("Page", "Runtime", "Log", "Network", "Accessibility"):
             self.command(f"{domain}.enable")
+        self.command("Page.bringToFront")  # one behind another is hidden
 
     def _do(self, coroutine, timeout=60):
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout)
@@ -97,6 +98,7 @@ class Page:
         self._session = aiohttp.ClientSession()
         async with self._session.put(f"http://127.0.0.1:{self._port}/json/new?about:blank") as answer:
             target = await answer.json()
+        self._target = target["id"]
         self._socket = await self._session.ws_connect(target["webSocketDebuggerUrl"], max_msg_size=0)
         self._reader = asyncio.ensure_future(self._read())
 
@@ -149,12 +151,11 @@ class Page:
         return said["result"].get("value")
 
     def wait(self, expression, timeout=20):
-        """The expression's value as soon as it is true."""
+        """Returns as soon as it is true."""
         deadline = time.monotonic() + timeout
         while True:
-            value = self.evaluate(expression)
-            if value:
-                return value
+            if self.evaluate(f"Boolean({expression})"):
+                return
             if time.monotonic() > deadline:
                 raise AssertionError(f"not so within {timeout} s: {expression}; complaints: {self.complaints}")
             time.sleep(0.05)
@@ -188,6 +189,8 @@ class Page:
         self._do(self._end())
 
     async def _end(self):
+        async with self._session.put(f"http://127.0.0.1:{self._port}/json/close/{self._target}"):
+            pass
         await self._socket.close()
         await self._session.close()
         self._reader.cancel()

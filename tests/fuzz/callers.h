@@ -43,8 +43,8 @@ void callers_begin(void);
 void callers_end(void);
 
 void caller_connect(struct caller *caller);
-/* Adds a whole request of this shape (modulo their number) to what is to be sent. */
-void caller_ask(struct caller *caller, unsigned shape);
+/* Adds a whole request, of the shape with this number (modulo how many there are), to what is to be sent. */
+void caller_ask(struct caller *caller, unsigned number);
 void caller_say(struct caller *caller, struct span bytes);
 /* Sends so many bytes of it at most. */
 void caller_send(struct caller *caller, size_t most);

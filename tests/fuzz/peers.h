@@ -10,7 +10,8 @@
 enum { PEERS = 12 };
 
 struct peer {
-	int fd; /* -1: none */
+	int fd;   /* -1: none */
+	int mark; /* of the last request; -1: none */
 	struct wire out;
 	struct wire in; /* what is no whole request yet */
 	bool is_reading;
@@ -18,7 +19,6 @@ struct peer {
 	bool closes;      /* when `out` is sent */
 	bool has_request; /* not answered yet */
 	bool is_head;
-	int mark; /* of the last request; -1: none */
 };
 
 extern struct peer peers[PEERS];
@@ -26,8 +26,8 @@ extern struct peer peers[PEERS];
 void peers_begin(void);
 void peers_end(void);
 
-/* An honest answer of this shape (modulo their number) to its last request; a lie if there is none, or was answered. */
-void peer_answer(struct peer *peer, unsigned shape);
+/* An honest answer, of the shape with this number (modulo how many there are), to its last request; a lie if there is none, or was answered. */
+void peer_answer(struct peer *peer, unsigned number);
 void peer_say(struct peer *peer, struct span bytes);
 void peer_send(struct peer *peer, size_t most);
 /* Its end: with a FIN (a reset if bytes are left unread), or a reset. */

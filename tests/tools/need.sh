@@ -11,6 +11,8 @@ declare -A groups=(
           curl:curl valgrind strace node:nodejs npm:npm procps systemctl:systemd ip:iproute2 unshare:util-linux haproxy:haproxy
           promtool:prometheus"
   [fuzz]="clang libclang-rt-14-dev"
+  [static]="clang clang-tidy clang-tools"
+  [coverage]="gcovr"
   [package]="build-essential debhelper lintian man:man-db systemd"
   [bench]="python3 openssl nginx haproxy wrk valgrind strace"
 )
