@@ -37,7 +37,7 @@ static bool find_place(const struct cli *cli, struct status_place *ret_place, FI
 	return is_good;
 }
 
-static void print_table(const json_t *now, FILE *out)
+static void print_table(json_t *now, FILE *out)
 {
 	const struct status_text text = {.out = out, .has_colours = isatty(fileno(out)) == 1};
 

@@ -163,9 +163,11 @@ static bool fail_by_status(struct call *call, unsigned status, struct span body)
 	size_t len = 0;
 
 	while (len < MIN(body.len, sizeof(said) - 1) && body.data[len] != '\n') {
-		char c = body.data[len];
-
-		said[len++] = c >= ' ' && c <= '~' ? c : '?';
+		said[len] = '?';
+		if (body.data[len] >= ' ' && body.data[len] <= '~') {
+			said[len] = body.data[len];
+		}
+		len++;
 	}
 	said[len] = '\0';
 	return fail(call, "%s answers %u: %s", call->place->text, status, said);

@@ -6,7 +6,7 @@
 
 enum { ADDRESSES_SHOWN = 3 };
 
-static void write_states(const struct status_text *text, const json_t *now)
+static void write_states(const struct status_text *text, json_t *now)
 {
 	uint64_t size = status_count(now, "pool.size");
 	uint64_t opening = status_count(now, "pool.states.connecting") +
@@ -33,7 +33,7 @@ static void write_states(const struct status_text *text, const json_t *now)
 
 static void write_savings(const struct status_text *text, const struct status_view *view)
 {
-	const json_t *now = view->now;
+	json_t *now = view->now;
 	uint64_t leases = status_count(now, "pool.leases");
 	uint64_t avoided = status_count(now, "pool.handshakes_avoided");
 	char number[STATUS_NUMBER_BYTES];
@@ -57,7 +57,7 @@ static void write_savings(const struct status_text *text, const struct status_vi
 		    leases > 0 ? 100.0 * (double)avoided / (double)leases : 0.0);
 }
 
-static void write_breaker(const struct status_text *text, const json_t *now)
+static void write_breaker(const struct status_text *text, json_t *now)
 {
 	uint64_t failures = status_count(now, "pool.breaker.failures_in_a_row");
 	char time[STATUS_NUMBER_BYTES];
@@ -74,9 +74,9 @@ static void write_breaker(const struct status_text *text, const json_t *now)
 		    (uintmax_t)failures, time, status_word(now, "pool.breaker.last_error"));
 }
 
-static void write_dns(const struct status_text *text, const json_t *now)
+static void write_dns(const struct status_text *text, json_t *now)
 {
-	const json_t *addresses = status_get(now, "dns.addresses");
+	json_t *addresses = status_get(now, "dns.addresses");
 	size_t count = json_array_size(addresses);
 	char list[STATUS_LIST_BYTES] = "no address";
 	char age[STATUS_NUMBER_BYTES];
@@ -104,7 +104,7 @@ static void write_dns(const struct status_text *text, const json_t *now)
 
 void status_pool_write(const struct status_text *text, const struct status_view *view)
 {
-	const json_t *now = view->now;
+	json_t *now = view->now;
 	char time[STATUS_NUMBER_BYTES];
 	char number[STATUS_NUMBER_BYTES];
 

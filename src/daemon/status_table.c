@@ -7,7 +7,7 @@
 
 enum { CLIENTS_SHOWN = 5, ERRORS_SHOWN = 5, WAITING_SHOWN = 3 };
 
-static void write_head(const struct status_text *text, const json_t *now)
+static void write_head(const struct status_text *text, json_t *now)
 {
 	char time[STATUS_NUMBER_BYTES];
 	bool is_ready = status_is(now, "ready");
@@ -26,13 +26,13 @@ static void write_head(const struct status_text *text, const json_t *now)
 
 /* --- the queue --- */
 
-static void write_waiting_clients(const struct status_text *text, const json_t *now)
+static void write_waiting_clients(const struct status_text *text, json_t *now)
 {
-	const json_t *clients = status_get(now, "queue.by_client");
+	json_t *clients = status_get(now, "queue.by_client");
 	unsigned shown = 0;
 
 	for (size_t i = 0; i < json_array_size(clients) && shown < WAITING_SHOWN; i++) {
-		const json_t *client = json_array_get(clients, i);
+		json_t *client = json_array_get(clients, i);
 
 		if (status_count(client, "waiting") > 0) {
 			status_line(text, "", STATUS_PLAIN, "%s: %ju waiting, %ju on their way",
@@ -44,7 +44,7 @@ static void write_waiting_clients(const struct status_text *text, const json_t *
 	}
 }
 
-static void write_queue(const struct status_text *text, const json_t *now)
+static void write_queue(const struct status_text *text, json_t *now)
 {
 	uint64_t length = status_count(now, "queue.length");
 	const struct status_view present = {.now = now};
@@ -74,7 +74,7 @@ static void write_list(const struct status_text *text, const char *label, enum s
 
 static void write_requests(const struct status_text *text, const struct status_view *view)
 {
-	const json_t *now = view->now;
+	json_t *now = view->now;
 	char number[STATUS_NUMBER_BYTES];
 	char rate[STATUS_NUMBER_BYTES];
 	char lately[STATUS_NUMBER_BYTES];
@@ -93,9 +93,9 @@ static void write_requests(const struct status_text *text, const struct status_v
 
 /* --- latencies --- */
 
-static void put_quantile(const json_t *quantiles, const char *name, char out[STATUS_NUMBER_BYTES])
+static void put_quantile(json_t *quantiles, const char *name, char out[STATUS_NUMBER_BYTES])
 {
-	const json_t *value = status_get(quantiles, name);
+	json_t *value = status_get(quantiles, name);
 
 	if (value == NULL) {
 		snprintf(out, STATUS_NUMBER_BYTES, "-");
@@ -104,7 +104,7 @@ static void put_quantile(const json_t *quantiles, const char *name, char out[STA
 	}
 }
 
-static void write_latency(const struct status_text *text, const json_t *now, const char *label,
+static void write_latency(const struct status_text *text, json_t *now, const char *label,
 			  const char *name)
 {
 	static const char *const spans[] = {"1m", "5m"};
@@ -114,7 +114,7 @@ static void write_latency(const struct status_text *text, const json_t *now, con
 
 	for (size_t i = 0; i < ARRAY_SIZE(spans); i++) {
 		char path[64];
-		const json_t *quantiles;
+		json_t *quantiles;
 
 		snprintf(path, sizeof(path), "latencies.%s.%s", spans[i], name);
 		quantiles = status_get(now, path);
@@ -129,7 +129,7 @@ static void write_latency(const struct status_text *text, const json_t *now, con
 	status_row(text, label, STATUS_PLAIN, "%s", row);
 }
 
-static void write_latencies(const struct status_text *text, const json_t *now)
+static void write_latencies(const struct status_text *text, json_t *now)
 {
 	status_row(text, "latency, ms", STATUS_STRONG, "%9s%9s%9s%14s%9s%9s", "1m: p50", "p90",
 		   "p99", "5m: p50", "p90", "p99");
@@ -140,9 +140,9 @@ static void write_latencies(const struct status_text *text, const json_t *now)
 
 /* --- who, and what went wrong --- */
 
-static void write_clients(const struct status_text *text, const json_t *now)
+static void write_clients(const struct status_text *text, json_t *now)
 {
-	const json_t *clients = status_get(now, "clients.by_name");
+	json_t *clients = status_get(now, "clients.by_name");
 	size_t count = json_array_size(clients);
 	char number[STATUS_NUMBER_BYTES];
 	char most[STATUS_NUMBER_BYTES];
@@ -151,7 +151,7 @@ static void write_clients(const struct status_text *text, const json_t *now)
 		    status_number(status_count(now, "clients.connections"), number),
 		    status_number(status_count(now, "clients.connections_max"), most));
 	for (size_t i = 0; i < MIN(count, (size_t)CLIENTS_SHOWN); i++) {
-		const json_t *client = json_array_get(clients, i);
+		json_t *client = json_array_get(clients, i);
 		char time[STATUS_NUMBER_BYTES];
 
 		status_line(text, "", STATUS_PLAIN,
@@ -165,7 +165,7 @@ static void write_clients(const struct status_text *text, const json_t *now)
 	}
 }
 
-static void write_ledger(const struct status_text *text, const json_t *now)
+static void write_ledger(const struct status_text *text, json_t *now)
 {
 	uint64_t unknown = status_count(now, "ledger.unknown");
 	uint64_t unread = status_count(now, "ledger.unread");
@@ -181,13 +181,13 @@ static void write_ledger(const struct status_text *text, const json_t *now)
 		    status_number(unknown, number), status_number(unread, other));
 }
 
-static void write_errors(const struct status_text *text, const json_t *now)
+static void write_errors(const struct status_text *text, json_t *now)
 {
-	const json_t *errors = status_get(now, "requests.last_errors");
+	json_t *errors = status_get(now, "requests.last_errors");
 	size_t count = MIN(json_array_size(errors), (size_t)ERRORS_SHOWN);
 
 	for (size_t i = 0; i < count; i++) {
-		const json_t *error = json_array_get(errors, i);
+		json_t *error = json_array_get(errors, i);
 		const char *time = status_word(error, "time");
 		/* 2026-11-23T09:30:00.338Z: the time of day is enough. */
 		int from = strlen(time) >= 19 ? 11 : 0;
@@ -198,9 +198,9 @@ static void write_errors(const struct status_text *text, const json_t *now)
 	}
 }
 
-static void write_advice(const struct status_text *text, const json_t *now)
+static void write_advice(const struct status_text *text, json_t *now)
 {
-	const json_t *words = status_get(now, "advice.words");
+	json_t *words = status_get(now, "advice.words");
 
 	for (size_t i = 0; i < json_array_size(words); i++) {
 		status_line(text, i == 0 ? "advice" : "", STATUS_PLAIN, "%s",
@@ -210,7 +210,7 @@ static void write_advice(const struct status_text *text, const json_t *now)
 
 static void write_process(const struct status_text *text, const struct status_view *view)
 {
-	const json_t *now = view->now;
+	json_t *now = view->now;
 	uint64_t dropped = status_count(now, "process.log_lines_dropped");
 	double cores;
 	char used[STATUS_NUMBER_BYTES];

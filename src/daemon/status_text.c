@@ -76,6 +76,20 @@ static int print(const struct status_text *text, const char *from, const char *t
 	return columns;
 }
 
+/* A blank, or a new line where the word does not fit into this one; returns the column then. */
+static int separate(const struct status_text *text, int column, int word_columns)
+{
+	if (column == STATUS_LABEL_COLUMNS) {
+		return column;
+	}
+	if (column + 1 + word_columns <= STATUS_COLUMNS) {
+		fputc(' ', text->out);
+		return column + 1;
+	}
+	fprintf(text->out, "\n%*s", STATUS_LABEL_COLUMNS, "");
+	return STATUS_LABEL_COLUMNS;
+}
+
 static void print_words(const struct status_text *text, enum status_mood mood, const char *at)
 {
 	int column = STATUS_LABEL_COLUMNS;
@@ -84,15 +98,7 @@ static void print_words(const struct status_text *text, enum status_mood mood, c
 	while (*at != '\0') {
 		const char *word_end = at + strcspn(at, " ");
 
-		if (column > STATUS_LABEL_COLUMNS) {
-			if (column + 1 + count_columns(at, word_end) > STATUS_COLUMNS) {
-				fprintf(text->out, "\n%*s", STATUS_LABEL_COLUMNS, "");
-				column = STATUS_LABEL_COLUMNS;
-			} else {
-				fputc(' ', text->out);
-				column++;
-			}
-		}
+		column = separate(text, column, count_columns(at, word_end));
 		column += print(text, at, word_end, STATUS_COLUMNS - column);
 		at = word_end + strspn(word_end, " ");
 	}

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-const json_t *status_get(const json_t *root, const char *path)
+json_t *status_get(json_t *root, const char *path)
 {
 	while (root != NULL && *path != '\0') {
 		size_t len = strcspn(path, ".");
@@ -17,26 +17,26 @@ const json_t *status_get(const json_t *root, const char *path)
 	return root;
 }
 
-double status_real(const json_t *root, const char *path)
+double status_real(json_t *root, const char *path)
 {
 	return json_number_value(status_get(root, path));
 }
 
-uint64_t status_count(const json_t *root, const char *path)
+uint64_t status_count(json_t *root, const char *path)
 {
 	json_int_t value = json_integer_value(status_get(root, path));
 
 	return value > 0 ? (uint64_t)value : 0;
 }
 
-const char *status_word(const json_t *root, const char *path)
+const char *status_word(json_t *root, const char *path)
 {
 	const char *text = json_string_value(status_get(root, path));
 
 	return text != NULL ? text : "";
 }
 
-bool status_is(const json_t *root, const char *path)
+bool status_is(json_t *root, const char *path)
 {
 	return json_is_true(status_get(root, path));
 }
@@ -69,14 +69,13 @@ char *status_rate_text(const struct status_view *view, const char *path,
 char *status_list(const struct status_view *view, const char *path, char out[STATUS_LIST_BYTES])
 {
 	const char *key;
-	const json_t *value;
+	json_t *value;
 	size_t len = 0;
 	char number[STATUS_NUMBER_BYTES];
 	char rate[STATUS_NUMBER_BYTES];
 
 	out[0] = '\0';
-	/* The macro wants one that it may change, and does not. */
-	json_object_foreach((json_t *)(uintptr_t)status_get(view->now, path), key, value)
+	json_object_foreach(status_get(view->now, path), key, value)
 	{
 		char where[128];
 

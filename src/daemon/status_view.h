@@ -11,17 +11,16 @@
 #include <stdint.h>
 
 struct status_view {
-	const json_t *now; /* borrowed */
-	const json_t *
-		before; /* borrowed: an earlier answer, for rates; may be NULL, or of a process that has ended since */
+	json_t *now; /* borrowed */
+	json_t *before; /* borrowed: an earlier answer, for rates; may be NULL, or of a process that has ended since */
 };
 
 /* The path is of members' names, with dots between: "pool.states.idle". */
-const json_t *status_get(const json_t *root, const char *path);
-double status_real(const json_t *root, const char *path);
-uint64_t status_count(const json_t *root, const char *path);
-const char *status_word(const json_t *root, const char *path);
-bool status_is(const json_t *root, const char *path);
+json_t *status_get(json_t *root, const char *path);
+double status_real(json_t *root, const char *path);
+uint64_t status_count(json_t *root, const char *path);
+const char *status_word(json_t *root, const char *path);
+bool status_is(json_t *root, const char *path);
 
 /* How much a counter grew a second. False when that cannot be known. */
 bool status_rate(const struct status_view *view, const char *path, double *ret_rate);

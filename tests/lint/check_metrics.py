@@ -12,7 +12,8 @@ import pathlib
 import re
 import sys
 
-DOC, RULES, DASHBOARD = "docs/metrics.md", "docs/grafana/warmpool-rules.yml", "docs/grafana/warmpool-dashboard.json"
+DOC, OPERATIONS = "docs/metrics.md", "docs/operations.md"
+RULES, DASHBOARD = "docs/grafana/warmpool-rules.yml", "docs/grafana/warmpool-dashboard.json"
 KINDS = {"COUNTER": "counter", "GAUGE": "gauge", "HISTOGRAM": "histogram"}
 DECLARED = re.compile(r'^(COUNTER|GAUGE|HISTOGRAM)(?:_BY2?)?\((\w+), ([A-Z_, ]*)"(\w+)", "((?:[^"\\]|\\.)*)"\)$', re.MULTILINE)
 STARTED = re.compile(r"^(?:COUNTER|GAUGE|HISTOGRAM)\w*\(", re.MULTILINE)
@@ -128,7 +129,7 @@ def judge_use(metrics, where, text):
             metric = base
         if metric is None:
             yield f"{where}: {name} is no metric"
-        elif where != DOC and metric.kind == "histogram" and metric.name == name:
+        elif where not in (DOC, OPERATIONS) and metric.kind == "histogram" and metric.name == name:
             yield f"{where}: {name} is a histogram, which has only _bucket, _sum and _count"
         else:
             of = dict(metric.labels)
@@ -154,10 +155,11 @@ def judge_alerts(doc, rules):
         yield f"{name}: " + (f"an alert that {DOC} does not name" if name in alerts else f"{DOC} names it, but there is no such alert")
 
 
-def judge(metrics, reasons, doc, rules, dashboard):
+def judge(metrics, reasons, doc, rules, dashboard, operations=""):
     yield from judge_metrics(metrics, doc)
     yield from judge_labels(metrics, reasons, doc)
     yield from judge_use(metrics, DOC, doc)
+    yield from judge_use(metrics, OPERATIONS, operations)
     yield from judge_use(metrics, RULES, rules)
     yield from judge_use(metrics, DASHBOARD, "\n".join(strings_of(json.loads(dashboard))))
     yield from judge_alerts(doc, rules)
@@ -196,6 +198,7 @@ def self_test():
         ("counter as histogram", doc, rules.replace("warmpool_a_total{", "warmpool_a_total_sum{"), dashboard),
         ("metric in the dashboard", doc, rules, dashboard.replace("_a_", "_c_")),
         ("value in the dashboard", doc, rules, dashboard.replace("x|y", "x|z")),
+        ("metric in operations.md", doc, rules, dashboard, "warmpool_c_total"),
         ("alert not named", doc.replace("WarmpoolHot", ""), rules, dashboard),
         ("alert that is not there", doc + "WarmpoolCold\n", rules, dashboard),
     ]
@@ -204,7 +207,7 @@ def self_test():
 
 
 def check(root):
-    yield from judge(declared(root), ends(root), *((root / name).read_text() for name in (DOC, RULES, DASHBOARD)))
+    yield from judge(declared(root), ends(root), *((root / name).read_text() for name in (DOC, RULES, DASHBOARD, OPERATIONS)))
 
 
 def main():
