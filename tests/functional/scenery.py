@@ -82,7 +82,7 @@ class Scenery:
 
     async def _events(self):
         moments = [(40, lambda: self._sim.fault(action="close", path="/in.php")),
-                   (180, lambda: self._sim.set(delay_ms=2.5 * self._delay_ms)),
+                   (180, lambda: self._sim.set(delay_ms=1.8 * self._delay_ms)),
                    (200, lambda: self._sim.set(delay_ms=self._delay_ms)),
                    (255, None),
                    (270, lambda: self._sim.refuse(seconds=1)), (270.5, self._sim.close_idle)]

@@ -10,6 +10,8 @@ declare -A groups=(
   [test]="check python3-pytest python3-pytest-timeout python3-pytest-xdist python3-requests python3-aiohttp python3-yaml
           curl:curl valgrind strace node:nodejs npm:npm procps systemctl:systemd ip:iproute2 unshare:util-linux haproxy:haproxy
           promtool:prometheus"
+  [browser]="chromium:chromium"
+  [pictures]="chromium:chromium pngquant:pngquant"
   [fuzz]="clang libclang-rt-14-dev"
   [static]="clang clang-tidy clang-tools"
   [coverage]="gcovr"
