@@ -82,6 +82,7 @@ static bool grow(struct buffer_pool *pool, struct buffer *buffer, size_t cap_byt
 		}
 	}
 	pool->used_bytes += cap_bytes - buffer->cap_bytes;
+	pool->most_bytes = MAX(pool->most_bytes, pool->used_bytes);
 	buffer->data = data;
 	buffer->cap_bytes = cap_bytes;
 	return true;

@@ -20,6 +20,7 @@ enum { BUFFER_BLOCK_BYTES = 4096 };
 struct buffer_pool {
 	size_t limit_bytes;
 	size_t used_bytes; /* sum of the capacities of all live buffers */
+	size_t most_bytes; /* the most of that since whoever looks after memory set it back */
 	struct mem_cache blocks;
 };
 

@@ -18,15 +18,16 @@
 
 struct level_look {
 	const char *name;
+	const char *between;  /* the name, after a time and before an object */
 	const char *priority; /* sd-daemon(3) */
 	const char *colour;
 };
 
 static const struct level_look looks[] = {
-	[LOG_ERROR] = {"error", "<3>", "\033[31m"},
-	[LOG_WARNING] = {"warning", "<4>", "\033[33m"},
-	[LOG_INFO] = {"info", "<6>", ""},
-	[LOG_DEBUG] = {"debug", "<7>", "\033[2m"},
+	[LOG_ERROR] = {"error", " error ", "<3>", "\033[31m"},
+	[LOG_WARNING] = {"warning", " warning ", "<4>", "\033[33m"},
+	[LOG_INFO] = {"info", " info ", "<6>", ""},
+	[LOG_DEBUG] = {"debug", " debug ", "<7>", "\033[2m"},
 };
 
 /* The longest escape; what a field needs beside its key and text; what closes a line. */
@@ -153,21 +154,24 @@ static void put_message(struct log_line *line, struct span text)
 static void put_time(struct log_line *line)
 {
 	static _Thread_local time_t cached_second = -1;
-	static _Thread_local char cached_text[32];
+	static _Thread_local char text[40];
+	static _Thread_local size_t ms_at;
 	struct timespec now;
-	char ms[24];
+	unsigned ms;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	if (now.tv_sec != cached_second) {
 		struct tm parts;
 
 		gmtime_r(&now.tv_sec, &parts);
-		strftime(cached_text, sizeof(cached_text), "%Y-%m-%dT%H:%M:%S", &parts);
+		ms_at = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S.000Z", &parts) - 4;
 		cached_second = now.tv_sec;
 	}
-	put_text(line, cached_text);
-	snprintf(ms, sizeof(ms), ".%03ldZ", now.tv_nsec / 1000000);
-	put_text(line, ms);
+	ms = (unsigned)(now.tv_nsec / 1000000);
+	text[ms_at] = (char)('0' + ms / 100);
+	text[ms_at + 1] = (char)('0' + ms / 10 % 10);
+	text[ms_at + 2] = (char)('0' + ms % 10);
+	put(line, text, ms_at + 4);
 }
 
 void log_begin(const struct log *log, struct log_line *line, enum log_level level,
@@ -191,79 +195,92 @@ void log_begin(const struct log *log, struct log_line *line, enum log_level leve
 	}
 	if (!log->has_priority) {
 		put_time(line);
+	}
+	if (!log->has_priority && log->is_terminal && look->colour[0] != '\0') {
 		put_text(line, " ");
-		if (log->is_terminal) {
-			put_text(line, look->colour);
-		}
+		put_text(line, look->colour);
 		put_text(line, look->name);
-		if (log->is_terminal && look->colour[0] != '\0') {
-			put_text(line, "\033[0m");
-		}
-		put_text(line, " ");
+		put_text(line, "\033[0m ");
+	} else if (!log->has_priority) {
+		put_text(line, look->between);
 	}
 	put_text(line, object);
 }
 
-/* False when a line is too full for another field. */
-static bool put_key(const struct log *log, struct log_line *line, const char *key)
+/* False when a line is too full for another field: room for a number of FIELD_BYTES stays. */
+static bool put_key(const struct log *log, struct log_line *line, const struct log_key *key)
 {
-	if (room_in(line) < strlen(key) + FIELD_BYTES + CLOSING_BYTES) {
+	struct span name = log->format == LOG_FORMAT_JSON ? key->json : key->text;
+
+	if (room_in(line) < name.len + FIELD_BYTES + CLOSING_BYTES) {
 		return false;
 	}
-	if (log->format == LOG_FORMAT_JSON) {
-		put_text(line, ",\"");
-		put_text(line, key);
-		put_text(line, "\":");
-	} else {
-		put_text(line, " ");
-		put_text(line, key);
-		put_text(line, "=");
-	}
+	memcpy(line->text + line->len, name.data, name.len);
+	line->len += name.len;
 	return true;
 }
 
-static bool needs_quotes(struct span value)
+/* Copies what may stand in text as it is, without quotes and escapes. False, with the line as it was, when that is not all. */
+static bool put_bare(struct log_line *line, struct span value)
 {
+	char *out = line->text + line->len;
+
+	if (value.len == 0 || value.len + CLOSING_BYTES > room_in(line)) {
+		return false;
+	}
 	for (size_t i = 0; i < value.len; i++) {
 		unsigned char c = (unsigned char)value.data[i];
 
 		if (c <= ' ' || c == '"' || c == '\\' || c == '=' || c >= 0x7f) {
-			return true;
+			return false;
 		}
+		out[i] = (char)c;
 	}
-	return value.len == 0;
+	line->len += value.len;
+	return true;
 }
 
-void log_field_text(const struct log *log, struct log_line *line, const char *key,
+void log_field_text(const struct log *log, struct log_line *line, const struct log_key *key,
 		    struct span value)
 {
-	bool is_quoted = log->format == LOG_FORMAT_JSON || needs_quotes(value);
-
-	if (!put_key(log, line, key)) {
+	if (!put_key(log, line, key) || (log->format == LOG_FORMAT_TEXT && put_bare(line, value))) {
 		return;
 	}
-	put(line, "\"", is_quoted ? 1 : 0);
+	put(line, "\"", 1);
 	put_escaped(line, value);
-	put(line, "\"", is_quoted ? 1 : 0);
+	put(line, "\"", 1);
 }
 
-void log_field_u64(const struct log *log, struct log_line *line, const char *key, uint64_t value)
+void log_field_pair(const struct log *log, struct log_line *line, const struct log_key *pair)
 {
-	char digits[24];
+	(void)put_key(log, line, pair);
+}
 
-	snprintf(digits, sizeof(digits), "%" PRIu64, value);
+void log_field_word(const struct log *log, struct log_line *line, const struct log_key *key,
+		    struct span value)
+{
+	bool is_quoted = log->format == LOG_FORMAT_JSON;
+
 	if (put_key(log, line, key)) {
-		put_text(line, digits);
+		put(line, "\"", is_quoted ? 1 : 0);
+		put(line, value.data, value.len);
+		put(line, "\"", is_quoted ? 1 : 0);
 	}
 }
 
-void log_field_ms(const struct log *log, struct log_line *line, const char *key, uint64_t us)
+void log_field_u64(const struct log *log, struct log_line *line, const struct log_key *key,
+		   uint64_t value)
 {
-	char digits[32];
-
-	snprintf(digits, sizeof(digits), "%" PRIu64 ".%" PRIu64, us / 1000, us / 100 % 10);
 	if (put_key(log, line, key)) {
-		put_text(line, digits);
+		line->len += str_put_u64(line->text + line->len, value);
+	}
+}
+
+void log_field_ms(const struct log *log, struct log_line *line, const struct log_key *key,
+		  uint64_t us)
+{
+	if (put_key(log, line, key)) {
+		line->len += str_put_ms(line->text + line->len, us);
 	}
 }
 
@@ -298,7 +315,7 @@ void log_write(struct log *log, enum log_level level, const char *object, const 
 	va_end(args);
 	log_begin(log, &line, level, object);
 	if (log->format == LOG_FORMAT_JSON) {
-		log_field_text(log, &line, "message", span_of(text));
+		log_field_text(log, &line, LOG_KEY("message"), span_of(text));
 	} else {
 		put_text(&line, ": ");
 		put_message(&line, span_of(text));

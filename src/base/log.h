@@ -59,10 +59,31 @@ void log_write(struct log *log, enum log_level level, const char *object, const 
 /* Composes a line of fields: begin (time, level, object), any number of fields, end (queues it). */
 void log_begin(const struct log *log, struct log_line *line, enum log_level level,
 	       const char *object);
-void log_field_text(const struct log *log, struct log_line *line, const char *key,
+/* A field's name, as both formats write it: log_field_u64(log, &line, LOG_KEY("status"), 200). */
+struct log_key {
+	struct span text; /* " status=" */
+	struct span json; /* ",\"status\":" */
+};
+#define LOG_KEY(name) (&(const struct log_key){SPAN(" " name "="), SPAN(",\"" name "\":")})
+/* One with its value, a plain word: an initializer, for tables of them. */
+#define LOG_PAIR(name, word)                                                                   \
+	{                                                                                      \
+		{" " name "=" word, sizeof(" " name "=" word) - 1},                            \
+		{                                                                              \
+			",\"" name "\":\"" word "\"", sizeof(",\"" name "\":\"" word "\"") - 1 \
+		}                                                                              \
+	}
+
+void log_field_text(const struct log *log, struct log_line *line, const struct log_key *key,
 		    struct span value);
-void log_field_u64(const struct log *log, struct log_line *line, const char *key, uint64_t value);
-void log_field_ms(const struct log *log, struct log_line *line, const char *key, uint64_t us);
+void log_field_pair(const struct log *log, struct log_line *line, const struct log_key *pair);
+/* The same for a short text of letters, digits and the like, which needs neither quotes nor escapes in either format. */
+void log_field_word(const struct log *log, struct log_line *line, const struct log_key *key,
+		    struct span value);
+void log_field_u64(const struct log *log, struct log_line *line, const struct log_key *key,
+		   uint64_t value);
+void log_field_ms(const struct log *log, struct log_line *line, const struct log_key *key,
+		  uint64_t us);
 void log_end(struct log *log, struct log_line *line);
 
 /* Once a loop turn: hands the gathered lines to the kernel without blocking. */

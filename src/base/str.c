@@ -230,3 +230,27 @@ unsigned str_edit_distance(const char *a, const char *b)
 	}
 	return edits[len_a][len_b];
 }
+
+size_t str_put_u64(char *out, uint64_t value)
+{
+	size_t len = 1;
+	size_t at;
+
+	for (uint64_t rest = value; rest >= 10; rest /= 10) {
+		len++;
+	}
+	for (at = len; at > 1; value /= 10) {
+		out[--at] = (char)('0' + value % 10);
+	}
+	out[0] = (char)('0' + value);
+	return len;
+}
+
+size_t str_put_ms(char *out, uint64_t us)
+{
+	size_t len = str_put_u64(out, us / 1000);
+
+	out[len++] = '.';
+	out[len++] = (char)('0' + us / 100 % 10);
+	return len;
+}

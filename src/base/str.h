@@ -40,3 +40,11 @@ size_t str_utf8_len(struct span text);
 
 /* The number of single-byte edits (insert, delete, replace, swap) between two short words; for "did you mean". */
 unsigned str_edit_distance(const char *a, const char *b);
+
+/* "12.3": microseconds as milliseconds with one decimal, cut off. Returns how many bytes, at most STR_MS_BYTES; no NUL. */
+enum { STR_MS_BYTES = 24 };
+size_t str_put_ms(char *out, uint64_t us);
+
+/* Decimal digits; the same. */
+enum { STR_U64_BYTES = 20 };
+size_t str_put_u64(char *out, uint64_t value);

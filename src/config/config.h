@@ -85,7 +85,6 @@ struct option {
 	uint64_t max;
 	enum option_kind kind;
 	bool reloadable;
-	bool pending;
 	size_t offset; /* of the field in struct config */
 };
 

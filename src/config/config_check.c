@@ -230,21 +230,6 @@ static void check_limits(struct check *check)
 	}
 }
 
-static void check_pending(struct check *check)
-{
-	struct config defaults;
-
-	config_init(&defaults);
-	for (size_t i = 0; i < OPTION_COUNT; i++) {
-		if (config_options[i].pending &&
-		    !config_is_same(check->config, &defaults, &config_options[i])) {
-			config_warning(check->problems, at(check, (enum option_id)i),
-				       "has no effect in this version");
-		}
-	}
-	config_fini(&defaults);
-}
-
 void config_check(const struct config *config, struct config_problems *problems)
 {
 	struct check check = {.config = config, .problems = problems};
@@ -261,5 +246,4 @@ void config_check(const struct config *config, struct config_problems *problems)
 	check_clients(&check);
 	check_networks(&check, OPTION_ID_admin_allow, &config->admin_allow);
 	check_hosts(&check, OPTION_ID_admin_hosts, &config->admin_hosts);
-	check_pending(&check);
 }

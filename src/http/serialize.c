@@ -15,7 +15,7 @@ static char *put(char *out, const void *bytes, size_t len)
 
 static char *put_span(char *out, struct span span)
 {
-	return put(out, span.data, span.len);
+	return span.len > 0 ? put(out, span.data, span.len) : out;
 }
 
 static char *put_content_length(char *out, uint64_t value)
@@ -89,7 +89,7 @@ size_t http_write_request(const struct http_request_out *request, char *out)
 
 size_t http_response_out_bytes(const struct http_response_out *response)
 {
-	return response->head->head_bytes + OWN_BYTES;
+	return response->head->head_bytes + OWN_BYTES + response->extra.len;
 }
 
 static struct span connection_line(enum http_connection_note note)
@@ -122,6 +122,7 @@ size_t http_write_response(const struct http_response_out *response, char *out)
 	if (response->writes_length) {
 		at = put_content_length(at, response->body_bytes);
 	}
+	at = put_span(at, response->extra);
 	at = put_span(at, connection_line(response->note));
 	at = put_span(at, SPAN("\r\n"));
 	return (size_t)(at - out);

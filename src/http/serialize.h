@@ -38,6 +38,7 @@ struct http_response_out {
 	bool keeps_length; /* HEAD and 304: the received Content-Length passes unchanged */
 	enum http_connection_note
 		note; /* towards the client: "Connection: close", "Connection: keep-alive" (1.0), nothing */
+	struct span extra; /* whole field lines of our own, or empty */
 };
 
 size_t http_response_out_bytes(const struct http_response_out *response);

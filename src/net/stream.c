@@ -437,7 +437,7 @@ static struct io write_tls(struct stream *stream, const char *data, size_t len)
 /* A small head and body: one record and one system call for both. Taken whole or not at all, so a later try has the same bytes. */
 static struct io write_as_one(struct stream *stream, const struct iovec pieces[2])
 {
-	char bytes[RECORD_BYTES];
+	UNINITIALIZED char bytes[RECORD_BYTES];
 
 	memcpy(bytes, pieces[0].iov_base, pieces[0].iov_len);
 	memcpy(bytes + pieces[0].iov_len, pieces[1].iov_base, pieces[1].iov_len);

@@ -10,9 +10,13 @@
 
 enum { PATH_SHOWN_BYTES = 256 };
 
-#define TEXT(value, text) text,
-static const char *const conn_kinds[] = {METRIC_CONN_VALUES(TEXT)};
-#undef TEXT
+#define PAIR(value, text) LOG_PAIR("class", text),
+static const struct log_key classes[] = {METRIC_CLASS_VALUES(PAIR)};
+#undef PAIR
+#define PAIR(value, text) LOG_PAIR("conn", text),
+static const struct log_key conn_kinds[] = {METRIC_CONN_VALUES(PAIR)};
+#undef PAIR
+static const struct log_key no_class = LOG_PAIR("class", "-");
 
 static struct span method_of(const struct exchange *exchange)
 {
@@ -40,43 +44,45 @@ static uint64_t between_us(uint64_t from_us, uint64_t to_us)
 static void put_client(const struct log *log, struct log_line *line,
 		       const struct exchange *exchange)
 {
-	log_field_text(log, line, "client", exchange_client_name(exchange));
+	log_field_text(log, line, LOG_KEY("client"), exchange_client_name(exchange));
 }
 
 void access_log_write(const struct exchange *exchange)
 {
 	struct log *log = exchange->proxy->log;
 	uint64_t now_us = exchange->proxy->clock->now_us;
-	struct log_line line;
+	UNINITIALIZED struct log_line line;
 
 	if (!exchange->proxy->config->log_access || !log_wants(log, LOG_INFO)) {
 		return;
 	}
 	log_begin(log, &line, LOG_INFO, "access");
 	put_client(log, &line, exchange);
-	log_field_text(log, &line, "class",
-		       exchange->is_request_whole ? span_of(profile_class_name(exchange->class))
-						  : SPAN("-"));
-	log_field_text(log, &line, "method", method_of(exchange));
-	log_field_text(log, &line, "path", path_of(exchange));
-	log_field_u64(log, &line, "status", exchange->status);
-	log_field_u64(log, &line, "bytes", exchange->reply_bytes);
-	log_field_ms(log, &line, "queue_ms", between_us(exchange->whole_us, exchange->lent_us));
-	log_field_ms(log, &line, "connect_ms", exchange->connect_us);
-	log_field_ms(log, &line, "upstream_ms",
+	log_field_pair(log, &line,
+		       exchange->is_request_whole ? &classes[exchange->class] : &no_class);
+	log_field_word(log, &line, LOG_KEY("method"),
+		       method_of(exchange)); /* a token of RFC 9110 */
+	log_field_text(log, &line, LOG_KEY("path"), path_of(exchange));
+	log_field_u64(log, &line, LOG_KEY("status"), exchange->status);
+	log_field_u64(log, &line, LOG_KEY("bytes"), exchange->reply_bytes);
+	log_field_ms(log, &line, LOG_KEY("queue_ms"),
+		     between_us(exchange->whole_us, exchange->lent_us));
+	log_field_ms(log, &line, LOG_KEY("connect_ms"), exchange->connect_us);
+	log_field_ms(log, &line, LOG_KEY("upstream_ms"),
 		     between_us(exchange->lent_us, exchange->answered_us));
-	log_field_ms(log, &line, "total_ms", between_us(exchange->began_us, now_us));
+	log_field_ms(log, &line, LOG_KEY("total_ms"), between_us(exchange->began_us, now_us));
 	if (exchange->lent_us != 0) {
-		log_field_text(log, &line, "conn", span_of(conn_kinds[exchange->conn_kind]));
+		log_field_pair(log, &line, &conn_kinds[exchange->conn_kind]);
 	}
 	if (exchange->err != ERR_NONE) {
-		log_field_text(log, &line, "error", span_of(err_name(exchange->err)));
+		log_field_word(log, &line, LOG_KEY("error"), span_of(err_name(exchange->err)));
 	}
 	if (exchange->was_repeated) {
-		log_field_text(log, &line, "retry", span_of(evidence_name(exchange->evidence)));
+		log_field_text(log, &line, LOG_KEY("retry"),
+			       span_of(evidence_name(exchange->evidence)));
 	}
 	if (exchange->has_client_left) {
-		log_field_text(log, &line, "client_left", SPAN("yes"));
+		log_field_text(log, &line, LOG_KEY("client_left"), SPAN("yes"));
 	}
 	log_end(log, &line);
 }
@@ -87,38 +93,38 @@ static void begin_warning(const struct exchange *exchange, struct log_line *line
 
 	log_begin(log, line, LOG_WARNING, "ledger");
 	put_client(log, line, exchange);
-	log_field_text(log, line, "class", span_of(profile_class_name(exchange->class)));
-	log_field_text(log, line, "path", path_of(exchange));
+	log_field_text(log, line, LOG_KEY("class"), span_of(profile_class_name(exchange->class)));
+	log_field_text(log, line, LOG_KEY("path"), path_of(exchange));
 }
 
 void access_log_unknown(const struct exchange *exchange, enum err cause, const char *reason,
 			uint64_t sent_bytes, uint64_t acked_bytes)
 {
 	struct log *log = exchange->proxy->log;
-	struct log_line line;
+	UNINITIALIZED struct log_line line;
 
 	if (!log_wants(log, LOG_WARNING)) {
 		return;
 	}
 	begin_warning(exchange, &line);
-	log_field_text(log, &line, "fate", SPAN("unknown"));
-	log_field_text(log, &line, "error", span_of(err_name(cause)));
-	log_field_text(log, &line, "reason", span_of(reason));
-	log_field_u64(log, &line, "sent_bytes", sent_bytes);
-	log_field_u64(log, &line, "acked_bytes", acked_bytes);
+	log_field_text(log, &line, LOG_KEY("fate"), SPAN("unknown"));
+	log_field_word(log, &line, LOG_KEY("error"), span_of(err_name(cause)));
+	log_field_text(log, &line, LOG_KEY("reason"), span_of(reason));
+	log_field_u64(log, &line, LOG_KEY("sent_bytes"), sent_bytes);
+	log_field_u64(log, &line, LOG_KEY("acked_bytes"), acked_bytes);
 	log_end(log, &line);
 }
 
 void access_log_left(const struct exchange *exchange, struct span task_id)
 {
 	struct log *log = exchange->proxy->log;
-	struct log_line line;
+	UNINITIALIZED struct log_line line;
 
 	if (!log_wants(log, LOG_WARNING)) {
 		return;
 	}
 	begin_warning(exchange, &line);
-	log_field_text(log, &line, "fate", SPAN("answered, but the client had left"));
-	log_field_text(log, &line, "task", task_id.len > 0 ? task_id : SPAN("-"));
+	log_field_text(log, &line, LOG_KEY("fate"), SPAN("answered, but the client had left"));
+	log_field_text(log, &line, LOG_KEY("task"), task_id.len > 0 ? task_id : SPAN("-"));
 	log_end(log, &line);
 }

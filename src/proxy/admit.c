@@ -41,6 +41,22 @@ static enum err check_absolute(const struct exchange *exchange)
 		       : ERR_OTHER_SITE;
 }
 
+/* Mostly it is the same as in the client's last request. */
+static bool is_known_host(const struct client *client, struct span value)
+{
+	return value.len > 0 && value.len == client->host_len &&
+	       memcmp(value.data, client->host, value.len) == 0;
+}
+
+static void remember_host(struct client *client, struct span value)
+{
+	client->host_len = 0;
+	if (value.len <= sizeof(client->host)) {
+		memcpy(client->host, value.data, value.len);
+		client->host_len = (uint8_t)value.len;
+	}
+}
+
 static enum err check_host(const struct exchange *exchange)
 {
 	const struct http_field *field = http_head_find(&exchange->request, HTTP_FIELD_HOST);
@@ -56,14 +72,19 @@ static enum err check_host(const struct exchange *exchange)
 		return ERR_NONE; /* HTTP/1.0; the parser refuses it in 1.1 */
 	}
 	value = http_field_value(&exchange->request, field);
+	if (is_known_host(exchange->client, value)) {
+		return ERR_NONE;
+	}
 	if (!http_split_authority(value, &host, &port)) {
 		return ERR_BAD_HOST;
 	}
 	/* With its brackets: an IPv6 address without them reads as a host and a port. */
-	return is_upstream_name(exchange->proxy, host) ||
-			       access_allows_host(exchange->proxy->access, value)
-		       ? ERR_NONE
-		       : ERR_WRONG_HOST;
+	if (!is_upstream_name(exchange->proxy, host) &&
+	    !access_allows_host(exchange->proxy->access, value)) {
+		return ERR_WRONG_HOST;
+	}
+	remember_host(exchange->client, value);
+	return ERR_NONE;
 }
 
 static enum err check_target(const struct exchange *exchange)

@@ -74,6 +74,9 @@ unsigned answer_kind(unsigned status, struct span body)
 	if (span_starts_with(text, SPAN("OK|"))) {
 		return METRIC_ANSWER_OK;
 	}
+	if (span_starts_with(text, SPAN("CAPCHA_NOT_READY"))) {
+		return METRIC_ANSWER_NOT_READY;
+	}
 	if (text.len > 0 && text.data[0] == '{') {
 		text = json_answer(text);
 	}

@@ -15,6 +15,7 @@ enum {
 	AHEAD_BYTES = 64 * 1024,
 	READ_STEP_BYTES = 1024,
 	BODY_STEP_BYTES = 64 * 1024,
+	HEAD_STEP_BYTES_MOST = 192 * 1024,
 	LINGER_MS = 2000,
 	DRAIN_IDLE_MS = 1000,
 };
@@ -112,8 +113,8 @@ static void drain(struct client *client)
 	}
 }
 
-/* Where the next bytes go, with room made for them; NULL when reading was stopped or refused. */
-static struct buffer *input_of(struct client *client)
+/* Where the next bytes go, with room made for them; NULL when reading was stopped, or when there is none: *ret_err then says so. */
+static struct buffer *input_of(struct client *client, enum err *ret_err)
 {
 	struct proxy *proxy = client->proxy;
 	struct buffer *in = &client->ahead;
@@ -137,6 +138,10 @@ static struct buffer *input_of(struct client *client)
 	if (buffer_room_bytes(in) >= step) {
 		return in;
 	}
+	if (client->phase == CLIENT_HEAD) {
+		/* A head beyond the first block is mostly a large target: in few steps. */
+		step = MAX(step, MIN(3 * in->len_bytes, (size_t)HEAD_STEP_BYTES_MOST));
+	}
 	err = buffer_reserve(&proxy->buffers, in, step);
 	if (err == ERR_NONE) {
 		return in;
@@ -144,14 +149,44 @@ static struct buffer *input_of(struct client *client)
 	if (in == &client->ahead) {
 		stream_set_reading(&client->stream, false);
 	} else {
-		client_refuse(client, err);
+		*ret_err = err;
 	}
 	return NULL;
+}
+
+/* Nothing came: then there is no request yet. */
+static void forget_empty_request(struct client *client)
+{
+	if (client->phase == CLIENT_IDLE && client->exchange != NULL) {
+		exchange_finish(client->exchange);
+	}
+}
+
+/* There is no room for what came; whether anything came shows only now. */
+static void read_without_room(struct client *client, enum err err)
+{
+	char byte;
+
+	switch (stream_read(&client->stream, &byte, 1).status) {
+	case IO_OK:
+		client_refuse(client, err);
+		break;
+	case IO_AGAIN:
+		forget_empty_request(client);
+		break;
+	case IO_END:
+		read_end(client);
+		break;
+	case IO_FAILED:
+		client_close(client);
+		break;
+	}
 }
 
 static void on_readable(void *owner)
 {
 	struct client *client = owner;
+	enum err err = ERR_NONE;
 	struct buffer *in;
 	struct io io;
 	size_t room;
@@ -160,7 +195,11 @@ static void on_readable(void *owner)
 		drain(client);
 		return;
 	}
-	in = input_of(client);
+	in = input_of(client, &err);
+	if (err != ERR_NONE) {
+		read_without_room(client, err);
+		return;
+	}
 	if (in == NULL) {
 		return;
 	}
@@ -179,9 +218,7 @@ static void on_readable(void *owner)
 		}
 		break;
 	case IO_AGAIN:
-		if (client->phase == CLIENT_IDLE && client->exchange != NULL) {
-			exchange_finish(client->exchange);
-		}
+		forget_empty_request(client);
 		break;
 	case IO_END:
 		read_end(client);

@@ -17,6 +17,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { CLIENT_HOST_BYTES = 48 };
+
 struct client {
 	struct list_node node; /* on proxy->clients[phase] */
 	struct proxy *proxy;   /* borrowed */
@@ -32,8 +34,10 @@ struct client {
 	struct usage_row *usage; /* one reference, likewise */
 	struct span reply_head;  /* borrowed from the exchange while replying */
 	struct span reply_body;
-	uint16_t local_port; /* of the listener; 0 for unix */
-	bool is_allowed;     /* access.allow */
+	char host[CLIENT_HOST_BYTES]; /* the Host that access took last; without NUL */
+	uint8_t host_len;             /* 0: none, or it was too long to be kept */
+	uint16_t local_port;          /* of the listener; 0 for unix */
+	bool is_allowed;              /* access.allow */
 	bool was_answered; /* at least once: a keep-alive client, not one that is about to speak */
 	bool has_read_end; /* FIN came */
 	bool closes_after_reply;

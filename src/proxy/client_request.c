@@ -144,6 +144,20 @@ void client_begin_request(struct client *client)
 	}
 }
 
+/* False when nothing of a next request is here. */
+static bool begin_head(struct client *client)
+{
+	const struct exchange *exchange = client->exchange;
+
+	if (client->ahead.len_bytes == 0 && (exchange == NULL || exchange->in.len_bytes == 0)) {
+		return false;
+	}
+	client_begin_request(client);
+	client_move(client, CLIENT_HEAD);
+	client_set_deadline(client, client->proxy->config->timeouts_client_head_ms);
+	return true;
+}
+
 void client_advance(struct client *client)
 {
 	bool moved = true;
@@ -155,14 +169,7 @@ void client_advance(struct client *client)
 	while (moved) {
 		switch (client->phase) {
 		case CLIENT_IDLE:
-			moved = client->ahead.len_bytes > 0 ||
-				(client->exchange != NULL && client->exchange->in.len_bytes > 0);
-			if (moved) {
-				client_begin_request(client);
-				client_move(client, CLIENT_HEAD);
-				client_set_deadline(client,
-						    client->proxy->config->timeouts_client_head_ms);
-			}
+			moved = begin_head(client);
 			break;
 		case CLIENT_HEAD:
 			moved = take_head(client);

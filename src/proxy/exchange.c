@@ -8,6 +8,7 @@
 #include "proxy/observe.h"
 #include "proxy/proxy.h"
 #include "proxy/reply.h"
+#include "proxy/timing.h"
 
 #include <assert.h>
 #include <stddef.h>
@@ -168,6 +169,7 @@ void exchange_reply_error(struct exchange *exchange, enum err err, enum err caus
 			      .detail = detail,
 			      .keeps_alive = keeps_alive,
 			      .retry_after_s = retry_after_s(exchange, err)};
+	char timing[TIMING_BYTES];
 
 	if (exchange->is_head_whole) {
 		take_spans(exchange);
@@ -176,6 +178,9 @@ void exchange_reply_error(struct exchange *exchange, enum err err, enum err caus
 		reply.is_head = span_is(request.method, SPAN("HEAD"));
 		reply.is_http10 = exchange->request.version_minor == 0;
 		reply.is_by_proxy = exchange->target.form == HTTP_TARGET_ABSOLUTE;
+	}
+	if (timing_is_wanted(exchange)) {
+		reply.extra = (struct span){timing, timing_write(exchange, timing)};
 	}
 	exchange->err = err;
 	exchange->status = (unsigned)reply_status(&reply);
@@ -201,7 +206,11 @@ static void reply_response(struct exchange *exchange)
 		.note = !keeps_alive ? HTTP_NOTE_CLOSE
 				     : (is_http10 ? HTTP_NOTE_KEEP_ALIVE : HTTP_NOTE_NONE),
 	};
+	char timing[TIMING_BYTES];
 
+	if (timing_is_wanted(exchange)) {
+		out.extra = (struct span){timing, timing_write(exchange, timing)};
+	}
 	exchange->status = head->status;
 	exchange->out.len_bytes = 0;
 	buffer_reserve_always(&exchange->proxy->buffers, &exchange->out,

@@ -107,14 +107,14 @@ static void warn(struct exchange *exchange, enum err err, bool has_to_wait)
 		return;
 	}
 	log_begin(proxy->log, &line, LOG_WARNING, "token");
-	log_field_text(proxy->log, &line, "client", span_of(exchange->name));
-	log_field_text(proxy->log, &line, "error", span_of(err_name(err)));
-	log_field_u64(proxy->log, &line, "failures", proxy->metrics->token_failures);
+	log_field_text(proxy->log, &line, LOG_KEY("client"), span_of(exchange->name));
+	log_field_text(proxy->log, &line, LOG_KEY("error"), span_of(err_name(err)));
+	log_field_u64(proxy->log, &line, LOG_KEY("failures"), proxy->metrics->token_failures);
 	if (guard->unsaid > 0) {
-		log_field_u64(proxy->log, &line, "unsaid", guard->unsaid);
+		log_field_u64(proxy->log, &line, LOG_KEY("unsaid"), guard->unsaid);
 	}
 	if (has_to_wait) {
-		log_field_u64(proxy->log, &line, "refused_for_s", GUESSES_WAIT_MS / 1000);
+		log_field_u64(proxy->log, &line, LOG_KEY("refused_for_s"), GUESSES_WAIT_MS / 1000);
 	}
 	log_end(proxy->log, &line);
 	guard->unsaid = 0;

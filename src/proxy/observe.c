@@ -35,7 +35,9 @@ static void copy_text(char *out, size_t out_bytes, struct span text)
 {
 	size_t len = MIN(text.len, out_bytes - 1);
 
-	memcpy(out, text.data, len);
+	if (len > 0) {
+		memcpy(out, text.data, len); /* an empty span may point nowhere */
+	}
 	out[len] = '\0';
 }
 

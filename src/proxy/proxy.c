@@ -13,8 +13,11 @@
 enum {
 	CLIENTS_KEPT = 256,
 	EXCHANGES_KEPT = 256,
+	PEAK_EXCHANGES = 64, /* more at a time are a peak, after which memory is given back */
+	KEPT_AFTER_PEAK = 32,
 	DRAIN_IDLE_MS = 1000,
 	GIVE_BACK_MS = 10000, /* between two looks at memory that a peak has left behind */
+	GIVE_BACK_BYTES = 8 << 20,
 };
 
 void proxy_init(struct proxy *proxy, struct event_base *base, struct clock *clock, struct log *log,
@@ -49,6 +52,7 @@ void proxy_apply_config(struct proxy *proxy)
 
 			client->is_allowed =
 				access_allows_peer(proxy->access, &client->stream.peer);
+			client->host_len = 0;
 		}
 	}
 	proxy->buffers.limit_bytes = proxy->config->limits_buffered_bytes;
@@ -88,18 +92,32 @@ void proxy_free(struct proxy *proxy)
 	guesses_fini(&proxy->guard.guesses);
 }
 
-/* More exchanges than are kept unused were under way, and all of them are over. */
+/*
+ * Many exchanges were under way, and all of them are over; or so many bytes of messages were held that
+ * are held no more. Waiting for the last exchange there would be waiting for ever where requests never cease.
+ */
+static bool has_peak_behind(const struct proxy *proxy)
+{
+	const struct buffer_pool *buffers = &proxy->buffers;
+
+	return (proxy->most_exchanges > PEAK_EXCHANGES && list_is_empty(&proxy->exchanges)) ||
+	       buffers->most_bytes - buffers->used_bytes >= GIVE_BACK_BYTES;
+}
+
 static void give_memory_back(struct proxy *proxy)
 {
 	uint64_t now_ms = proxy->clock->now_ms;
 
 	proxy->most_exchanges = MAX(proxy->most_exchanges, proxy->exchanges.count);
-	if (proxy->most_exchanges <= EXCHANGES_KEPT || !list_is_empty(&proxy->exchanges) ||
-	    now_ms < proxy->gave_back_ms + GIVE_BACK_MS) {
+	if (now_ms < proxy->gave_back_ms + GIVE_BACK_MS || !has_peak_behind(proxy)) {
 		return;
 	}
-	proxy->most_exchanges = 0;
+	proxy->most_exchanges = proxy->exchanges.count;
+	proxy->buffers.most_bytes = proxy->buffers.used_bytes;
 	proxy->gave_back_ms = now_ms;
+	mem_cache_shrink(&proxy->exchange_cache, KEPT_AFTER_PEAK);
+	mem_cache_shrink(&proxy->client_cache, KEPT_AFTER_PEAK);
+	mem_cache_shrink(&proxy->buffers.blocks, KEPT_AFTER_PEAK);
 	mem_give_back();
 }
 

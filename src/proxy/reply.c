@@ -178,7 +178,7 @@ int reply_status(const struct reply *reply)
 
 size_t reply_write(const struct reply *reply, char out[REPLY_BYTES])
 {
-	char body_bytes[BODY_BYTES];
+	UNINITIALIZED char body_bytes[BODY_BYTES];
 	struct writer body = {.out = body_bytes, .room = sizeof(body_bytes)};
 	struct writer head = {.room = REPLY_BYTES};
 
@@ -194,6 +194,9 @@ size_t reply_write(const struct reply *reply, char out[REPLY_BYTES])
 	put_number(&head, body.len);
 	put(&head, "\r\nCache-Control: no-store\r\n");
 	write_proxy_status(reply, &head);
+	if (reply->extra.len > 0) {
+		put_span(&head, reply->extra);
+	}
 	write_optional_fields(reply, &head);
 	put(&head, "\r\n");
 	if (!reply->is_head) {

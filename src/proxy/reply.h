@@ -8,23 +8,27 @@
  */
 #pragma once
 
+#include "base/err.h"
+#include "base/span.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/err.h"
-
-enum { REPLY_BYTES = 1536 };
+enum { REPLY_BYTES = 1792 };
 
 struct reply {
 	enum err err; /* what the client is told */
-	enum err cause; /* what is behind it (ERR_NONE: the same): named in Proxy-Status' details and for SUBMIT_UNKNOWN its type */
-	const char *detail; /* more for details, or NULL: ASCII; quotes and backslashes are escaped, at most 200 bytes used */
+	enum err
+		cause; /* what is behind it (ERR_NONE: the same): named in Proxy-Status' details and for SUBMIT_UNKNOWN its type */
+	const char *
+		detail; /* more for details, or NULL: ASCII; quotes and backslashes are escaped, at most 200 bytes used */
 	bool is_json;
-	bool is_head; /* HEAD: no body, its length all the same */
+	bool is_head;     /* HEAD: no body, its length all the same */
 	bool keeps_alive; /* else Connection: close */
-	bool is_http10; /* then keep-alive is said */
+	bool is_http10;   /* then keep-alive is said */
 	bool is_by_proxy; /* the request came in absolute form: a missing token is then a proxy's */
 	unsigned retry_after_s; /* 0: 1 where waiting helps */
+	struct span extra;      /* whole field lines, at most 160 bytes, or empty */
 };
 
 /* That of errors.def; 407 instead of 401 when is_by_proxy (RFC 9110 section 15.5.8). */

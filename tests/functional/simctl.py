@@ -68,9 +68,9 @@ class Control:
         """Changes live settings, as idle_timeout=1."""
         return self._call("POST", "/settings", settings)
 
-    def close_idle(self, how="fin"):
-        """Ends all idle connections now; returns how many."""
-        return self._call("POST", "/close", {"how": how, "which": "idle"})["closed"]
+    def close_idle(self, how="fin", idle_s=0):
+        """Ends all connections that have been idle so long now; returns how many."""
+        return self._call("POST", "/close", {"how": how, "which": "idle", "idle_s": idle_s})["closed"]
 
     def close_all(self, how="fin"):
         """Ends all connections now, busy ones too; returns how many."""
@@ -82,6 +82,10 @@ class Control:
 
     def accept(self):
         self._call("POST", "/accept")
+
+    def hole(self, is_open):
+        """A black hole: what comes is lost, unacknowledged, until hole(False)."""
+        self._call("POST", "/hole", {"open": is_open})
 
     def reset(self):
         """Counters from zero; what is open stays counted as open."""

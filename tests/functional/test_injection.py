@@ -230,6 +230,19 @@ def test_the_process_shows_no_key(wp, client, key_file):
         assert POOL_KEY.encode() not in (process / "environ").read_bytes()
 
 
+def test_no_page_of_the_admin_interface_shows_it(sim, key_file, client):
+    with Warmpool(sim, secrets=[POOL_KEY], **{"upstream.api_key_file": key_file, "admin.listen": "127.0.0.1:0"}) as wp:
+        assert client.post(wp.url + "/in.php", data={"method": "post"}, timeout=20).text.startswith("OK|")
+        rule = sim.fault(action="close", path="/in.php", times=1)
+        assert_unknown(client.get(wp.url + "/in.php", timeout=20))
+        assert sim.acted(rule) == 1
+        for path in ("/status", "/unknown", "/metrics", "/advice", "/history"):
+            page = client.get(f"http://{wp.admin}{path}", timeout=20)
+            assert page.status_code == 200 and len(page.text) > 20, path
+            assert POOL_KEY not in page.text and OTHER_KEY not in page.text, path
+        assert client.get(f"http://{wp.admin}/unknown", timeout=20).json()["unknown"] == 1
+
+
 def test_it_leaves_no_core(sim, key_file, tmp_path, client):
     """With a limit that allows one, and a directory of its own to leave it in."""
     with Warmpool(sim, wrapper=["bash", "-c", f'cd {tmp_path} && ulimit -c unlimited && exec "$@"', "bash"],

@@ -2,6 +2,7 @@
 
 tests/functional/test_systemd.py shows the same in a real systemd; this runs anywhere, as any user, and with sanitizers.
 """
+import base64
 import signal
 import socket
 import sys
@@ -11,6 +12,7 @@ import time
 import pytest
 
 from daemon import Warmpool, knows_systemd, read_all, read_response
+from test_tokens import HERE, write_tokens
 
 pytestmark = pytest.mark.skipif(not knows_systemd(), reason="built without libsystemd")
 
@@ -49,11 +51,11 @@ def _until(condition, what=lambda: "", seconds=15):
         time.sleep(0.01)
 
 
-def _ask(family, address):
+def _ask(family, address, field=b""):
     with socket.socket(family, socket.SOCK_STREAM) as sock:
         sock.settimeout(20)
         sock.connect(address)
-        sock.sendall(REQUEST)
+        sock.sendall(REQUEST[:-2] + field + b"\r\n")
         return read_response(sock)[0]
 
 
@@ -68,6 +70,19 @@ def test_sockets_that_are_handed_over_take_the_place_of_listen(sim, tmp_path):
         for family, address in ((socket.AF_INET, tcp.getsockname()), (socket.AF_UNIX, path)):
             with socket.socket(family, socket.SOCK_STREAM) as sock:
                 sock.connect(address)
+
+
+@pytest.mark.skipif(HERE is None, reason="this machine has no address but loopback")
+def test_a_handed_socket_that_others_reach_asks_whom_it_serves(sim, tmp_path):
+    """It is systemd's address, and `listen` says nothing of it: networks and tokens count all the same."""
+    tokens = write_tokens(tmp_path / "tokens", "team-a:secret-of-team-a")
+    basic = base64.b64encode(b"team-a:secret-of-team-a")
+    with _listening(address=(HERE, 0)) as tcp:
+        with _handed(sim, tcp):
+            assert _ask(socket.AF_INET, tcp.getsockname()) == 403
+        with _handed(sim, tcp, **{"access.allow": f"{HERE}/32", "access.tokens": tokens}):
+            assert _ask(socket.AF_INET, tcp.getsockname()) == 401
+            assert _ask(socket.AF_INET, tcp.getsockname(), b"Authorization: Basic " + basic + b"\r\n") == 200
 
 
 def test_who_connects_during_a_restart_is_served_by_the_next(sim):

@@ -13,21 +13,17 @@ import sys
 # One line of `warmpool options`: OPTION  DEFAULT  ALLOWED  CHANGED BY SIGHUP; help lines are indented.
 ROW = re.compile(r"^(\S+) {2,}(\S.*?) {2,}(\S.*?) {2,}(yes|no)$")
 DECLARED = re.compile(r'\.key = "([^"]+)"')
-DOC_ROW = re.compile(r"^\| `([^`]+)`( †)? \| (.+?) \| (.+?) \| (yes|no) \| .+ \|$")
-NO_EFFECT = "No effect in this version yet."
+DOC_ROW = re.compile(r"^\| `([^`]+)` \| (.+?) \| (.+?) \| (yes|no) \| .+ \|$")
 
 
 def read_options(output):
-    """key → (default, range, reload, pending) from the program's own list."""
+    """key → (default, range, reload) from the program's own list."""
     options = {}
-    key = None
     for line in output.splitlines()[1:]:
         if not line.startswith(" "):
             key, default, allowed, reload = ROW.match(line).groups()
-            options[key] = [default, allowed, reload, ""]
-        else:
-            options[key][3] += " " + line.strip()
-    return {key: (*row[:3], NO_EFFECT in row[3]) for key, row in options.items()}
+            options[key] = default, allowed, reload
+    return options
 
 
 def read_docs(text):
@@ -35,10 +31,10 @@ def read_docs(text):
     for line in text.splitlines():
         match = DOC_ROW.match(line)
         if match:
-            key, pending, default, allowed, reload = match.groups()
+            key, default, allowed, reload = match.groups()
             if key in rows:
                 raise SystemExit(f"docs/configuration.md: {key} stands there twice")
-            rows[key] = (default.strip("`"), allowed, reload, pending is not None)
+            rows[key] = (default.strip("`"), allowed, reload)
     return rows
 
 
@@ -72,7 +68,7 @@ def compare(options, declared, docs, conf):
         if key not in docs:
             yield f"docs/configuration.md: {key} is missing; its row: {row}"
         elif docs[key] != row:
-            yield f"docs/configuration.md: {key} is (default, range, reload, no effect) {docs[key]}, but must be {row}"
+            yield f"docs/configuration.md: {key} is (default, range, reload) {docs[key]}, but must be {row}"
         if key not in conf:
             yield f"conf/warmpool.yaml: {key} is missing; its default: {row[0]}"
         elif conf[key] != row[0]:
@@ -87,14 +83,14 @@ def self_test():
     output = (
         "OPTION     DEFAULT   ALLOWED      CHANGED BY SIGHUP\n"
         "listen     a:1, b:2  list         no\n    Where.\n"
-        "pool.size  25        1 to 10      yes\n    How many. No effect in\n    this version yet.\n"
+        "pool.size  25        1 to 10      yes\n    How\n    many.\n"
         "pool.name  (empty)   text         yes\n    Called.\n"
         "pool.rows  (empty)   rows of a 1  yes\n    By name.\n"
     )
     declared = ["listen", "pool.size", "pool.name", "pool.rows"]
     docs = (
         "| `listen` | `a:1, b:2` | list | no | Where. |\n"
-        "| `pool.size` † | `25` | 1 to 10 | yes | How many. |\n"
+        "| `pool.size` | `25` | 1 to 10 | yes | How many. |\n"
         "| `pool.name` | (empty) | text | yes | Called. |\n"
         "| `pool.rows` | (empty) | rows of a 1 | yes | By name. |\n"
     )
@@ -104,7 +100,6 @@ def self_test():
         ("default in docs", docs.replace("`25`", "`26`"), conf, declared),
         ("range in docs", docs.replace("1 to 10", "1 to 11"), conf, declared),
         ("reload in docs", docs.replace("| no |", "| yes |"), conf, declared),
-        ("mark in docs", docs.replace(" †", ""), conf, declared),
         ("unknown in docs", docs + "| `pool.other` | `1` | text | no | What. |\n", conf, declared),
         ("key missing in conf", docs, conf.replace("  size: 25\n", ""), declared),
         ("default in conf", docs, conf.replace("25", "26"), declared),

@@ -11,6 +11,7 @@ from .http1 import MAX_HEAD, Answer, BadRequest, Body, head_bytes, parse_head
 from .stream import Stream
 
 _APPLICATION_DATA = 0x17
+_RESTED_S = 0.01
 _SMALLEST_REQUEST_RECORD = 5 + 24   # an encrypted close_notify is a record of 5 + 19
 
 
@@ -296,7 +297,8 @@ class Connection:
             self.stream.end_unread("rst")
             return True
         facts = {"connection": self.number, "conn_request": self.requests + 1,
-                 "reused": self.requests > 0, "address": self.address}
+                 "reused": self.requests > 0, "rested": self.idle_s() >= _RESTED_S,
+                 "address": self.address}
         rule = self.site.faults.pick("unread", facts)
         if rule is None:
             return False

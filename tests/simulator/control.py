@@ -8,9 +8,10 @@
     POST /faults      a rule or a list of rules; answers with their numbers
     DELETE /faults    forgets all rules, ends every `refuse`
     GET  /settings    POST /settings: {"idle_timeout": 1, …} changes live ones
-    POST /close       {"how": "fin", "which": "idle" | "all"}: ends connections now
+    POST /close       {"how": "fin", "which": "idle" | "all", "idle_s": 0}: ends connections now
     POST /refuse      {"seconds": 5, "address": "::1"}, both may be left out
     POST /accept      ends every `refuse`
+    POST /hole        {"open": true}: what comes from now on is lost on the way; false: no more
     POST /reset       counts from zero
 
 A mistake is answered 400 with {"error": …}.
@@ -44,6 +45,7 @@ class Control:
             ("POST", "/close"): self._close,
             ("POST", "/refuse"): self._refuse,
             ("POST", "/accept"): self._accept,
+            ("POST", "/hole"): self._hole,
             ("POST", "/reset"): self._reset,
         }
         self._listening = None
@@ -115,10 +117,11 @@ class Control:
         return self.server.settings.as_dict()
 
     def _close(self, values, _query):
-        values = {"how": "fin", "which": "idle", **_object(values)}
+        values = {"how": "fin", "which": "idle", "idle_s": 0, **_object(values)}
         if values["how"] not in ENDINGS or values["which"] not in ("idle", "all"):
             raise ValueError(f"how: one of {', '.join(ENDINGS)}; which: idle or all")
-        return {"closed": self.server.close_connections(values["how"], values["which"] == "idle")}
+        least_s = values["idle_s"] if values["which"] == "idle" else None
+        return {"closed": self.server.close_connections(values["how"], least_s)}
 
     def _refuse(self, values, _query):
         values = _object(values)
@@ -128,6 +131,10 @@ class Control:
     def _accept(self, _values, _query):
         for listener in self.server.listeners:
             listener.open()
+        return {}
+
+    def _hole(self, values, _query):
+        self.server.hole(bool(_object(values).get("open", True)))
         return {}
 
     def _reset(self, _values, _query):

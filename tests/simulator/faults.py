@@ -31,12 +31,13 @@ from .settings import ENDINGS
 
 _CONDITIONS = {
     "path": str, "method": str, "class": str, "query": str, "uniq": str, "connection": int,
-    "conn_request": int, "reused": bool, "address": str, "probability": float, "nth": int,
-    "times": int,
+    "conn_request": int, "reused": bool, "rested": bool, "first": bool, "address": str,
+    "probability": float, "nth": int, "times": int,
 }
-_OF_REQUESTS = {"path", "method", "class", "query", "uniq"}
+_OF_REQUESTS = {"path", "method", "class", "query", "uniq", "first"}
 _OF_PHASE = {"now": {"address"}, "accept": {"connection", "address", "probability", "nth", "times"},
-             "unread": set(_CONDITIONS) - _OF_REQUESTS}
+             "unread": set(_CONDITIONS) - _OF_REQUESTS, "head": set(_CONDITIONS) - {"first", "rested"},
+             "request": set(_CONDITIONS) - {"rested"}}
 _STAGES = ("start", "half")
 _DEFAULT_GARBAGE = "\x00\x01garbage, no HTTP\r\n\r\n"
 _BAD_CHUNKS = ("size", "huge", "negative", "crlf", "truncated", "no_end")
@@ -206,7 +207,9 @@ def facts_of(connection, request):
         "path": request.path.decode("latin-1"), "method": request.method, "class": request.kind,
         "query": request.query.decode("latin-1"), "uniq": uniq_of(request),
         "connection": connection.number, "conn_request": request.number,
-        "reused": request.number > 1, "address": connection.address,
+        "reused": request.number > 1,
+        "first": connection.site.counters.arrivals[uniq_of(request)] <= 1,
+        "address": connection.address,
     }
 
 

@@ -11,7 +11,7 @@ from .connection import Connection
 from .control import Control
 from .counters import Counters
 from .faults import Faults
-from .stream import close_at_once
+from .stream import close_at_once, lose_all
 
 _BACKLOG = 4096
 _ACCEPTS_AT_ONCE = 64
@@ -44,6 +44,10 @@ class Listener:
         self._stop_listening()
         if seconds is not None:
             self._reopen = self.loop.call_later(seconds, self.open)
+
+    def lose(self, lose):
+        if self._sock is not None:
+            lose_all(self._sock, lose)
 
     def close(self):
         self._stop_waiting()
@@ -99,6 +103,7 @@ class Server:
         self.connections = set()
         self.listeners = []
         self._last_number = 0
+        self._in_hole = False
         self._control = Control(self)
         self.control_port = None
         loop.set_exception_handler(self._on_exception)
@@ -189,12 +194,24 @@ class Server:
         for listener in hit:
             listener.refuse(seconds)
 
-    def close_connections(self, how, only_idle):
-        """Ends all (idle) connections now; says how many."""
+    def hole(self, is_open):
+        """A black hole: nothing that comes reaches us, is acknowledged or answered by an RST."""
+        if is_open == self._in_hole:
+            return
+        self._in_hole = is_open
+        for listener in self.listeners:
+            listener.lose(is_open)
+        for connection in self.connections:
+            if connection.stream.sock is not None:
+                lose_all(connection.stream.sock, is_open)
+
+    def close_connections(self, how, idle_s):
+        """Ends all connections that have been idle so long now (None: all); says how many."""
         ended = 0
         for connection in list(self.connections):
-            if only_idle:
-                ended += connection.end_if_idle(how)
+            if idle_s is not None:
+                if connection.idle_s() >= idle_s:
+                    ended += connection.end_if_idle(how)
             elif not connection.stream.ending:
                 connection.end(how)
                 ended += 1

@@ -23,6 +23,7 @@ Ways of ending (`end(how)`), always after what has been written before:
 TCP handshake counts as one). What is held back keeps its order, an end included.
 """
 import collections
+import ctypes
 import select
 import socket
 import ssl
@@ -31,6 +32,8 @@ import struct
 READ_SIZE = 262144
 LINGER_S = 30.0
 SECURE_ENDINGS = ("fin", "notify_only", "linger")
+_SO_ATTACH_FILTER, _SO_DETACH_FILTER = 26, 27
+_DROP_ALL = struct.pack("HBBI", 6, 0, 0, 0)   # BPF_RET, 0 bytes
 
 
 class Stream:
@@ -305,6 +308,19 @@ def drain(sock):
             pass
     except OSError:
         pass
+
+
+def lose_all(sock, lose):
+    """Whether what comes for this socket, a SYN for a listening one too, is lost before TCP sees it."""
+    if lose:
+        code = ctypes.create_string_buffer(_DROP_ALL)
+        program = struct.pack("HxxxxxxP", 1, ctypes.addressof(code))
+        sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+        return
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
+    except FileNotFoundError:
+        pass  # it came meanwhile, from the backlog of before
 
 
 def reset_on_close(sock):

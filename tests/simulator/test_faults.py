@@ -335,3 +335,57 @@ def test_every_action_is_tried():
     tests = "".join(file.read_text(encoding="utf-8") for file in files)
     assert [name for name in ACTIONS if f'"{name}"' not in tests] == []
 
+
+
+def test_rested_is_what_a_request_comes_to_after_a_while(sim):
+    sim.fault(action="close_unread", rested=False, times=-1)
+    with Peer(sim) as peer:
+        for hit in (False, True):
+            assert wait_for(lambda: (sim.connections()[0]["idle_s"] or 0) > 0.01)
+            peer.request("/bytes/16")
+            if hit:
+                assert peer.rest() == (b"", "rst")
+            else:
+                assert peer.response()[1] == BODY
+                sim.clear_faults()
+                sim.fault(action="close_unread", rested=True)
+
+
+def test_first_spares_a_request_that_is_sent_again(sim):
+    sim.fault(action="close", first=True, times=-1)
+    for uniq in ("u1", "u2"):
+        with Peer(sim) as peer:
+            peer.request(f"/in.php?key={KEY}&uniq={uniq}")
+            assert peer.rest() == (b"", "fin")
+        with Peer(sim) as peer:
+            assert peer.get(f"/in.php?key={KEY}&uniq={uniq}")[1].startswith(b"OK|")
+
+
+def test_only_those_that_have_been_idle_so_long_are_closed(sim):
+    with Peer(sim) as peer:
+        assert peer.get("/bytes/16")[1] == BODY
+        assert sim.close_idle(idle_s=60) == 0
+        assert peer.get("/bytes/16")[1] == BODY
+        assert sim.close_idle(idle_s=0) == 1
+        assert peer.rest() == (b"", "fin")
+
+
+# A black hole
+
+def test_in_a_black_hole_nothing_is_acknowledged_and_nobody_gets_in(sim):
+    with Peer(sim) as peer:
+        assert peer.get("/bytes/16")[1] == BODY
+        before = peer.bytes_acked()
+        sim.hole(True)
+        try:
+            peer.request(SUBMIT)
+            with pytest.raises(TimeoutError):
+                Peer(sim, timeout=0.3)
+            assert peer.bytes_acked() == before
+            assert sim.submits()["total"] == 0
+        finally:
+            sim.hole(False)
+        assert peer.response()[1].startswith(b"OK|")   # the kernel sends it again
+        assert sim.submits()["by_uniq"] == {"u1": 1}
+    with Peer(sim) as peer:
+        assert peer.get("/bytes/16")[1] == BODY

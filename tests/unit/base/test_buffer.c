@@ -201,7 +201,23 @@ START_TEST(test_a_move_leaves_nothing_behind)
 }
 END_TEST
 
+START_TEST(test_the_most_that_was_held_is_remembered)
+{
+	struct buffer_pool pool;
+	struct buffer buffer = {0};
+
+	buffer_pool_init(&pool, 16 * MIB);
+	fill(&pool, &buffer, 'a', 3 * MIB);
+	ck_assert_uint_ge(pool.most_bytes, pool.used_bytes);
+	buffer_fini(&pool, &buffer);
+	ck_assert_uint_ge(pool.most_bytes, 3 * MIB);
+	ck_assert_uint_eq(pool.used_bytes, 0);
+	buffer_pool_fini(&pool);
+}
+END_TEST
+
 SUITE_MAIN("base/buffer", test_growth_keeps_the_bytes, test_capacities_are_near_what_is_asked,
 	   test_room_that_is_there_costs_nothing, test_the_bound_is_never_passed,
 	   test_a_response_may_pass_the_bound, test_blocks_are_used_again,
-	   test_dropping_from_the_front_moves_the_rest, test_a_move_leaves_nothing_behind)
+	   test_dropping_from_the_front_moves_the_rest, test_a_move_leaves_nothing_behind,
+	   test_the_most_that_was_held_is_remembered)

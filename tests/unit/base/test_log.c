@@ -48,7 +48,7 @@ static const char *field(enum log_format format, struct span value)
 	struct log log = {.format = format};
 
 	line.len = 0;
-	log_field_text(&log, &line, "k", value);
+	log_field_text(&log, &line, LOG_KEY("k"), value);
 	line.text[line.len] = '\0';
 	return line.text;
 }
@@ -143,8 +143,8 @@ START_TEST(test_numbers)
 	struct log log = {0};
 	struct log_line line = {0};
 
-	log_field_u64(&log, &line, "n", UINT64_MAX);
-	log_field_ms(&log, &line, "ms", 12345);
+	log_field_u64(&log, &line, LOG_KEY("n"), UINT64_MAX);
+	log_field_ms(&log, &line, LOG_KEY("ms"), 12345);
 	line.text[line.len] = '\0';
 	ck_assert_str_eq(line.text, " n=18446744073709551615 ms=12.3");
 }
@@ -182,9 +182,9 @@ START_TEST(test_lines_are_bounded_and_still_end_well)
 		log_init(&log, fds[1]);
 		log.format = LOG_FORMAT_JSON;
 		log_begin(&log, &line, LOG_INFO, "x");
-		log_field_text(&log, &line, "a", (struct span){huge, sizeof(huge)});
-		log_field_text(&log, &line, "b", (struct span){huge, sizeof(huge)});
-		log_field_u64(&log, &line, "c", UINT64_MAX);
+		log_field_text(&log, &line, LOG_KEY("a"), (struct span){huge, sizeof(huge)});
+		log_field_text(&log, &line, LOG_KEY("b"), (struct span){huge, sizeof(huge)});
+		log_field_u64(&log, &line, LOG_KEY("c"), UINT64_MAX);
 		log_end(&log, &line);
 		log_flush(&log);
 		len = take(fds[0]);

@@ -93,6 +93,8 @@ START_TEST(test_forms)
 		{{"--set", "a=b=c"}, CLI_RUN, NULL, {"a=b=c"}},
 		{{"options"}, CLI_OPTIONS, NULL, {NULL}},
 		{{"doctor", "-c", "a", "--set", "pool.size=5"}, CLI_DOCTOR, "a", {"pool.size=5"}},
+		{{"status", "--json", "-c", "a"}, CLI_STATUS, "a", {NULL}},
+		{{"--watch", "status"}, CLI_STATUS, NULL, {NULL}},
 		{{"--version"}, CLI_VERSION, NULL, {NULL}},
 		{{"check", "--help", "--nonsense"}, CLI_HELP, NULL, {NULL}},
 	};
@@ -128,8 +130,12 @@ START_TEST(test_wrong_usage_is_explained)
 	} cases[] = {
 		{{"chek"}, "warmpool: no command 'chek'; did you mean check?\n"},
 		{{"serve"}, "warmpool: no command 'serve'; `warmpool --help` shows the usage\n"},
-		{{"status"},
-		 "warmpool: status: not in this version; `warmpool --help` shows the usage\n"},
+		{{"status", "--watch", "--json"},
+		 "warmpool: either --watch or --json; `warmpool --help` shows the usage\n"},
+		{{"--watch"},
+		 "warmpool: only `warmpool status` takes --watch; `warmpool --help` shows the usage\n"},
+		{{"check", "--json"},
+		 "warmpool: only `warmpool status` takes --json; `warmpool --help` shows the usage\n"},
 		{{"run", "check"},
 		 "warmpool: one argument too many: 'check'; `warmpool --help` shows the usage\n"},
 		{{"-x"}, "warmpool: no option '-x'; `warmpool --help` shows the usage\n"},
@@ -166,7 +172,7 @@ START_TEST(test_check_says_ok_or_every_problem)
 	static const char *const good[WORDS_MAX] = {"check", "-c", "/dev/null", "--set",
 						    "pool.size=50"};
 	static const char *const warned[WORDS_MAX] = {"check", "-c", "/dev/null", "--set",
-						      "response.server_timing=on"};
+						      "pool.size=3"};
 	static const char *const bad[WORDS_MAX] = {
 		"check", "-c", "/nonexistent.yaml", "--set", "pool.size=0", "--set", "listen=x"};
 	struct rig rig;
@@ -179,8 +185,11 @@ START_TEST(test_check_says_ok_or_every_problem)
 	run(&rig, warned);
 	ck_assert_int_eq(rig.status, CLI_EXIT_OK);
 	ck_assert_str_eq(rig.out, "/dev/null: ok\n");
-	ck_assert_str_eq(rig.err, "warning: --set response.server_timing: has no effect in this "
-				   "version\n");
+	ck_assert_str_eq(
+		rig.err,
+		"warning: --set pool.size: is less than pool.min_idle (4), which is treated as 3\n"
+		"warning: --set pool.size: is below 4: each /solve.php holds a connection until it is "
+		"solved, so a few of them leave little for all else\n");
 	fini(&rig);
 	run(&rig, bad);
 	ck_assert_int_eq(rig.status, CLI_EXIT_FAILED);
