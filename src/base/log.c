@@ -263,7 +263,7 @@ void log_field_word(const struct log *log, struct log_line *line, const struct l
 
 	if (put_key(log, line, key)) {
 		put(line, "\"", is_quoted ? 1 : 0);
-		put(line, value.data, value.len);
+		put(line, value.data, MIN(value.len, room_in(line) - 1 - CLOSING_BYTES));
 		put(line, "\"", is_quoted ? 1 : 0);
 	}
 }

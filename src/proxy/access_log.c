@@ -8,7 +8,7 @@
 #include "proxy/exchange.h"
 #include "proxy/proxy.h"
 
-enum { PATH_SHOWN_BYTES = 256 };
+enum { METHOD_SHOWN_BYTES = 32, PATH_SHOWN_BYTES = 256 };
 
 #define PAIR(value, text) LOG_PAIR("class", text),
 static const struct log_key classes[] = {METRIC_CLASS_VALUES(PAIR)};
@@ -20,9 +20,14 @@ static const struct log_key no_class = LOG_PAIR("class", "-");
 
 static struct span method_of(const struct exchange *exchange)
 {
-	return exchange->is_head_whole
-		       ? http_head_span(&exchange->request, exchange->request.method)
-		       : SPAN("-");
+	struct span method;
+
+	if (!exchange->is_head_whole) {
+		return SPAN("-");
+	}
+	method = http_head_span(&exchange->request, exchange->request.method);
+	method.len = MIN(method.len, (size_t)METHOD_SHOWN_BYTES);
+	return method;
 }
 
 static struct span path_of(const struct exchange *exchange)

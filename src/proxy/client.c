@@ -390,6 +390,9 @@ static uint64_t first_wait_ms(const struct client *client)
 {
 	const struct config *config = client->proxy->config;
 
+	if (client->proxy->is_draining) {
+		return DRAIN_IDLE_MS; /* a handshake was under way when the drain began */
+	}
 	return client->is_allowed
 		       ? config->timeouts_client_idle_ms
 		       : MIN(config->timeouts_client_idle_ms, config->timeouts_client_head_ms);

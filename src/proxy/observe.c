@@ -144,8 +144,9 @@ void observe_finish(const struct exchange *exchange)
 	if (exchange->status == 0 && !exchange->has_client_left) {
 		return; /* no request came */
 	}
-	if (exchange->has_client_left && exchange->err == ERR_NONE && exchange->answered_us != 0 &&
-	    may_have_paid(exchange)) {
+	/* With a status: an attempt that failed has an end too, and its repeat may still have waited. */
+	if (exchange->has_client_left && exchange->err == ERR_NONE && exchange->status != 0 &&
+	    exchange->answered_us != 0 && may_have_paid(exchange)) {
 		note_unread(exchange);
 	}
 	if (exchange->client != NULL && exchange->client->usage != NULL &&

@@ -272,3 +272,17 @@ def test_a_drain_finishes_what_is_in_flight(sim, authority, files):
             _status, headers, _body, _ = read_response(sock)
             assert headers["connection"] == "close"
             assert sock.recv(1) == b""
+
+
+def test_a_handshake_that_ends_in_a_drain_does_not_delay_it(sim, authority, files):
+    with Warmpool(sim, listen="tls:127.0.0.1:0", drain_s=20, **files) as wp:
+        sock = wp.connect()
+        serial_of(wp, authority)  # accepted after it
+        wp.terminate()
+        wp.wait_log("finishing")
+        began = time.monotonic()
+        with client_context(authority).wrap_socket(sock, server_hostname="localhost") as client:
+            client.settimeout(15)
+            assert client.recv(1) == b""
+        wp.stop()
+        assert time.monotonic() - began < 10
