@@ -44,14 +44,18 @@ void buffer_fini(struct buffer_pool *pool, struct buffer *buffer)
 	*buffer = (struct buffer){0};
 }
 
-/* Powers of two from a block up, exact above 1 MiB, so that a large body is not charged twice over. */
-static size_t capacity_for(size_t bytes)
+/*
+ * Powers of two from a block up, near what is asked above 1 MiB, so that a large body is not charged twice over. What grows
+ * there bit by bit, because nobody knows its length, gets an eighth more than it has, so that it is not moved at each step.
+ */
+static size_t capacity_for(size_t bytes, size_t now_bytes)
 {
 	size_t cap_bytes = BUFFER_BLOCK_BYTES;
 	const size_t exact_above = (size_t)1 << 20;
 	const size_t step = (size_t)1 << 16;
 
 	if (bytes > exact_above) {
+		bytes = MAX(bytes, now_bytes >= exact_above ? now_bytes + now_bytes / 8 : 0);
 		return (bytes + step - 1) / step * step;
 	}
 	while (cap_bytes < bytes) {
@@ -98,7 +102,7 @@ enum err buffer_reserve(struct buffer_pool *pool, struct buffer *buffer, size_t 
 	if (free_bytes > SIZE_MAX / 4) {
 		return ERR_BUFFERED_FULL;
 	}
-	cap_bytes = capacity_for(buffer->len_bytes + free_bytes);
+	cap_bytes = capacity_for(buffer->len_bytes + free_bytes, buffer->cap_bytes);
 	if (!buffer_pool_has_room(pool, cap_bytes - buffer->cap_bytes)) {
 		return ERR_BUFFERED_FULL;
 	}
@@ -110,7 +114,7 @@ void buffer_reserve_always(struct buffer_pool *pool, struct buffer *buffer, size
 	if (free_bytes <= buffer_room_bytes(buffer)) {
 		return;
 	}
-	if (!grow(pool, buffer, capacity_for(buffer->len_bytes + free_bytes))) {
+	if (!grow(pool, buffer, capacity_for(buffer->len_bytes + free_bytes, buffer->cap_bytes))) {
 		abort();
 	}
 }

@@ -16,6 +16,7 @@ enum {
 	READ_STEP_BYTES = 1024,
 	BODY_STEP_BYTES = 64 * 1024,
 	HEAD_STEP_BYTES_MOST = 192 * 1024,
+	READ_MAX_BYTES = 64 * 1024, /* at a time, so that a turn stays short when many send much */
 	LINGER_MS = 2000,
 	DRAIN_IDLE_MS = 1000,
 };
@@ -207,7 +208,7 @@ static void on_readable(void *owner)
 	if (in == &client->ahead) {
 		room = MIN(room, AHEAD_BYTES - in->len_bytes);
 	}
-	io = stream_read(&client->stream, in->data + in->len_bytes, room);
+	io = stream_read(&client->stream, in->data + in->len_bytes, MIN(room, READ_MAX_BYTES));
 	switch (io.status) {
 	case IO_OK:
 		in->len_bytes += io.bytes;

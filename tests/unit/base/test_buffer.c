@@ -201,6 +201,27 @@ START_TEST(test_a_move_leaves_nothing_behind)
 }
 END_TEST
 
+START_TEST(test_what_grows_bit_by_bit_moves_seldom)
+{
+	struct buffer_pool pool;
+	struct buffer buffer = {0};
+	unsigned moves = 0;
+
+	buffer_pool_init(&pool, 16 * MIB);
+	fill(&pool, &buffer, 'a', 1 * MIB);
+	while (buffer.len_bytes < 2 * MIB) {
+		size_t before = buffer.cap_bytes;
+
+		fill(&pool, &buffer, 'a', KIB);
+		moves += buffer.cap_bytes != before;
+	}
+	ck_assert_uint_le(moves, 7);
+	ck_assert_uint_le(buffer.cap_bytes, 2 * MIB + MIB / 4);
+	buffer_fini(&pool, &buffer);
+	buffer_pool_fini(&pool);
+}
+END_TEST
+
 START_TEST(test_the_most_that_was_held_is_remembered)
 {
 	struct buffer_pool pool;
@@ -220,4 +241,4 @@ SUITE_MAIN("base/buffer", test_growth_keeps_the_bytes, test_capacities_are_near_
 	   test_room_that_is_there_costs_nothing, test_the_bound_is_never_passed,
 	   test_a_response_may_pass_the_bound, test_blocks_are_used_again,
 	   test_dropping_from_the_front_moves_the_rest, test_a_move_leaves_nothing_behind,
-	   test_the_most_that_was_held_is_remembered)
+	   test_what_grows_bit_by_bit_moves_seldom, test_the_most_that_was_held_is_remembered)
