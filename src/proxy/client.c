@@ -291,7 +291,8 @@ static void reply_is_written(struct client *client)
 	}
 }
 
-static void write_reply(struct client *client)
+/* As much as the socket takes; nothing before the 100 Continue is out, which TLS would else finish with our first bytes. */
+static struct io write_pieces(struct client *client)
 {
 	const struct iovec pieces[] = {
 		{.iov_base = (void *)(uintptr_t)client->reply_head.data,
@@ -300,9 +301,17 @@ static void write_reply(struct client *client)
 		 .iov_len = client->reply_body.len},
 	};
 	unsigned first = client->reply_head.len > 0 ? 0 : 1;
-	struct io io =
-		stream_writev(&client->stream, pieces + first,
-			      2 - first - (client->reply_body.len == 0 && first == 0 ? 1 : 0));
+
+	if (!client_write_continue(client)) {
+		return (struct io){IO_AGAIN, 0};
+	}
+	return stream_writev(&client->stream, pieces + first,
+			     2 - first - (client->reply_body.len == 0 && first == 0 ? 1 : 0));
+}
+
+static void write_reply(struct client *client)
+{
+	struct io io = write_pieces(client);
 	size_t of_head = MIN(io.bytes, client->reply_head.len);
 
 	client->proxy->metrics->client_bytes_out += io.bytes;
@@ -339,6 +348,8 @@ static void on_writable(void *owner)
 
 	if (is_replying(client)) {
 		write_reply(client);
+	} else {
+		(void)client_write_continue(client);
 	}
 }
 
