@@ -23,7 +23,7 @@ class Case:
     begin: object = _nothing
     tick: object = None          # again and again, every_s apart, until the end
     end: object = _nothing       # rules are forgotten anyway
-    every_s: float = 0.03
+    every_s: float = 0.02
     beside: tuple = ()           # (companion, number): from the begin to the end
     settings: dict = field(default_factory=dict)   # of the simulated API
     limits: dict = field(default_factory=dict)     # for every proxy: pool, connect_ms, response_ms, queue_ms
@@ -38,9 +38,9 @@ def rule(**values):
     return lambda world: world.sim.fault(times=-1, **values)
 
 
-def idle_close(how):
-    """What no request has used for some milliseconds: not a connection that was opened for a repeat just now."""
-    return lambda world: world.sim.close_idle(how, idle_s=0.01)
+def idle_close(how, idle_s=0.012):
+    """What no request has used for a while: not a connection that was opened for a repeat just now."""
+    return lambda world: world.sim.close_idle(how, idle_s=idle_s)
 
 
 def on_answers(name, title, may_fail=SUBMITS, probability=0.1, limits=None, **values):
@@ -102,7 +102,7 @@ CASES = (
     Case("idle-no-notify", "idle close without close_notify", SUBMITS, tick=idle_close("fin_no_notify")),
     Case("reuse-fin", "close by FIN exactly at reuse", SUBMITS, rule(action="close_unread", how="fin", reused=True, rested=True, probability=0.3)),
     Case("reuse-rst", "close by RST exactly at reuse", SUBMITS, rule(action="close_unread", how="rst", reused=True, rested=True, probability=0.3)),
-    Case("in-flight", "idle close, the FIN 15 ms in flight", SUBMITS, tick=idle_close("fin"), every_s=0.1, needs="wire"),
+    Case("in-flight", "idle close, the FIN 15 ms in flight", SUBMITS, tick=idle_close("fin", 0.045), every_s=0.02, needs="wire"),
     # Instead of an answer
     on_answers("close", "close instead of an answer", action="close"),
     on_answers("rst", "RST instead of an answer", action="rst"),

@@ -25,6 +25,7 @@ _DESCRIPTORS = 20000
 
 _NGINX = """
 daemon off;
+user root;
 worker_processes 1;
 pid {directory}/nginx.pid;
 error_log {directory}/nginx.log error;

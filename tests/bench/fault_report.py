@@ -1,13 +1,16 @@
 """The figures as Markdown, and where they are kept."""
+import json
 import pathlib
 
 import fault_cases
+import floods
 import soak
 from fault_matrix import Result
 from fault_proxies import KINDS, TITLES
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 RESULTS = _ROOT / "build" / "bench" / "reliability.json"
+SOAK = RESULTS.with_name("soak.json")
 DOCUMENT = _ROOT / "docs" / "reliability.md"
 _BEGIN, _END = "<!-- {}: written by tests/bench/reliability --write -->\n", "<!-- end of {} -->\n"
 
@@ -56,25 +59,21 @@ def _add(total, result):
 def flood_table(found):
     lines = ["| flood | " + " | ".join(TITLES[kind] for kind in KINDS) + " |", "|---" * (1 + len(KINDS)) + "|"]
     for by_kind in found.values():
-        cells = []
-        for kind in KINDS:
-            one = by_kind.get(kind)
-            cells.append("–" if one is None else f"{one['p99_ms']:.0f} ms (normal {one['normal_ms']:.0f}), {one['failed']} failed, "
-                                                 f"+{one['memory_mb']:.0f} MiB")
+        cells = [_flood_cell(by_kind[kind]) if kind in by_kind else "–" for kind in KINDS]
         title = next(iter(by_kind.values()))["title"]
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def merged(old, new):
-    """The old results with the new ones in place of the same. The command stays the old one's."""
-    for section, found in new.items():
-        if section in ("matrix", "floods"):
-            for name, by_kind in found.items():
-                old.setdefault(section, {}).setdefault(name, {}).update(by_kind)
-        elif section != "command":
-            old[section] = found
-    return old
+def _flood_cell(one):
+    noise = "" if floods.is_quiet(one) else ", not quiet"
+    p99 = "nobody is answered" if one["failed"] == one["polls"] else f"{one['p99_ms']:.0f} ms"
+    return f"{p99} (normal {one['normal_ms']:.0f}{noise}), {one['failed']} failed, +{one['memory_mb']:.0f} MiB"
+
+
+def keep(results, file=RESULTS):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(results, indent=1))
 
 
 def document(results):

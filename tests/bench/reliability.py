@@ -12,7 +12,7 @@ warmpool, nginx and HAProxy before the same simulated API. 5 minutes a proxy. Th
   --submit-by   POST, by default, or GET, by which most scripts submit
   --write       put the tables into docs/reliability.md
 
-The results are in build/bench/reliability.json. WARMPOOL=FILE takes another binary. tests/bench/soak [MINUTES] is the soak.
+The results are in build/bench/reliability.json and soak.json. WARMPOOL=FILE takes another binary. tests/bench/soak [MINUTES] is the soak.
 """
 import argparse
 import dataclasses
@@ -44,6 +44,8 @@ def parse(arguments):
     options.proxies = options.proxies.split(",")
     options.only = [name for name in options.only.split(",") if name]
     options.sections = options.sections or ["matrix", "floods"]
+    if "soak" in options.sections and options.sections != ["soak"]:
+        parser.error("soak goes alone")
     unknown = ({*options.sections} - {"matrix", "floods", "soak", "report"} | {*options.proxies} - {*KINDS}
                | {*options.only} - {*fault_cases.BY_NAME, *floods.BY_NAME})
     if unknown:
@@ -55,9 +57,9 @@ def progress(words):
     print(words, file=sys.stderr, flush=True)
 
 
-def run_matrix(options):
-    """name of the case → kind → result"""
-    found = {}
+def run_matrix(options, results):
+    """Fills results["matrix"], name of the case → kind → result, and keeps it after each."""
+    found = results.setdefault("matrix", {})
     with Ground(names=True) as ground:
         for case in fault_cases.CASES:
             if options.only and case.name not in options.only:
@@ -73,10 +75,10 @@ def run_matrix(options):
                     progress(f"{case.name}: this machine has no {case.needs}")
                     continue
                 found.setdefault(case.name, {})[kind] = dataclasses.asdict(result)
+                fault_report.keep(results)
                 progress(f"{case.name:18} {TITLES[kind]:9} {fault_report.cell(result)}"
                          + ("".join(f"\n    {words}: {count}" for words, count in result.said.items())
                             + f"\n    -> {'; '.join(wrong)}" if (wrong := fault_matrix.problems(case, result)) and kind == "warmpool" else ""))
-    return found
 
 
 def broken(results):
@@ -97,18 +99,17 @@ def main(arguments):
         return 0
     if options.sections == ["report"]:
         results = json.loads(fault_report.RESULTS.read_text())
+    elif options.sections == ["soak"]:
+        results = {"command": options.command, "soak": soak.run(options.minutes, progress)}
+        fault_report.keep(results, fault_report.SOAK)
     else:
-        results = {"command": options.command}
+        results = json.loads(fault_report.RESULTS.read_text()) if options.update else {"command": options.command}
         if "matrix" in options.sections:
-            results["matrix"] = run_matrix(options)
+            run_matrix(options, results)
         if "floods" in options.sections:
-            results["floods"] = floods.run(options.proxies, options.only, progress)
-        if "soak" in options.sections:
-            results["soak"] = soak.run(options.minutes, progress)
-        if options.update:
-            results = fault_report.merged(json.loads(fault_report.RESULTS.read_text()), results)
-        fault_report.RESULTS.parent.mkdir(parents=True, exist_ok=True)
-        fault_report.RESULTS.write_text(json.dumps(results, indent=1))
+            for name, by_kind in floods.run(options.proxies, options.only, progress).items():
+                results.setdefault("floods", {}).setdefault(name, {}).update(by_kind)
+        fault_report.keep(results)
     print(fault_report.document(results))
     wrong = broken(results)
     print("\n".join(f"does not hold: {words}" for words in wrong) or "all holds")

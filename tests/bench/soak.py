@@ -4,6 +4,7 @@ A round is one case of the matrix. After it the clients stop, so that nothing is
 compared with what the clients and the simulated API have counted themselves.
 """
 import collections
+import dataclasses
 import random
 import re
 import statistics
@@ -17,7 +18,7 @@ from admin_client import ask
 from fault_matrix import Ground, Times, World, drive, evaluate, problems
 
 _CLIENTS = 32
-_LIMITS = {"connect_ms": 500, "response_ms": 1000}
+_LIMITS = {"connect_ms": 500, "response_ms": 2000}
 # What the fault needs of a daemon of its own, or leaves the daemon's own bounds.
 _LEFT_OUT = ("memory", "refuse-long")
 _GROWTH_KB, _GROWTH_SHARE = 1024, 0.05
@@ -62,7 +63,8 @@ def checks(metrics, seen, arrived):
          + get("warmpool_open_failures_total") + errors + gone),
         exactly("connections that came up have ended", get("warmpool_connection_requests_count"),
                 get("warmpool_upstream_connections_opened_total") - arrived["open"]),
-        exactly("what they carried is the leases", get("warmpool_connection_requests_sum"), leases),
+        ("what they carried to its end is the leases less the repeated and the failed", get("warmpool_connection_requests_sum"),
+         leases - repeats - errors, leases - repeats),
         exactly("connections by the daemon's gauge and the API's", sum(
             get("warmpool_upstream_connections", f'state="{state}"') for state in ("idle", "leased", "probe")), arrived["open"]),
         exactly("handshakes are connections that came up", get("warmpool_tls_handshakes_total"), get("warmpool_upstream_connections_opened_total")),
@@ -112,7 +114,9 @@ class Soak:
         result = evaluate(case, "warmpool", outcomes, marks, self._ground.sim.submits())
         self.rounds[case.name] += 1
         self.said.update(result.said)
-        self.wrong += [f"{case.name}: {words}" for words in problems(case, result, with_times=False)]
+        # What may fail is a matter of the matrix, whose timeouts suit each case; here it is what must always hold.
+        bare = dataclasses.replace(case, may_fail=fault_cases.ANYTHING)
+        self.wrong += [f"{case.name}: {words}" for words in problems(bare, result, with_times=False)]
         return outcomes, result
 
     def _settle(self):
