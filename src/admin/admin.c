@@ -2,6 +2,7 @@
 #include "admin/admin.h"
 
 #include "admin/advice_page.h"
+#include "admin/dashboard_page.h"
 #include "admin/fence.h"
 #include "admin/health.h"
 #include "admin/history.h"
@@ -23,16 +24,18 @@
 #include <string.h>
 
 static const char plain_text[] = "text/plain; charset=utf-8";
+static const char html_text[] = "text/html; charset=utf-8";
 static const char json_text[] = "application/json";
 
 static const struct admin_route routes[] = {
-	{"/healthz", plain_text, health_write_alive},
-	{"/readyz", plain_text, health_write_ready},
-	{"/metrics", "text/plain; version=0.0.4; charset=utf-8", metrics_write_page},
-	{"/status", json_text, status_write_page},
-	{"/advice", json_text, advice_write_page},
-	{"/unknown", json_text, ledger_write_page},
-	{"/history", json_text, history_write_page},
+	{"/", html_text, dashboard_write_page, &dashboard_page_policy},
+	{"/healthz", plain_text, health_write_alive, NULL},
+	{"/readyz", plain_text, health_write_ready, NULL},
+	{"/metrics", "text/plain; version=0.0.4; charset=utf-8", metrics_write_page, NULL},
+	{"/status", json_text, status_write_page, NULL},
+	{"/advice", json_text, advice_write_page, NULL},
+	{"/unknown", json_text, ledger_write_page, NULL},
+	{"/history", json_text, history_write_page, NULL},
 };
 
 struct admin {
@@ -55,7 +58,7 @@ static int write_not_found(const struct admin_view *view, struct page *page)
 	return 404;
 }
 
-static const struct admin_route not_found = {"", plain_text, write_not_found};
+static const struct admin_route not_found = {"", plain_text, write_not_found, NULL};
 
 static const struct admin_route *find_route(const char *path)
 {
@@ -88,6 +91,8 @@ static void on_request(evhtp_request_t *request, void *owner)
 	for (size_t i = 0; i < PAGE_FIELDS; i++) {
 		add_field(request, page_fields[i].name, page_fields[i].value);
 	}
+	add_field(request, "Content-Security-Policy",
+		  route->policy != NULL ? *route->policy : page_policy);
 	if (evhtp_request_get_method(request) != htp_method_HEAD) {
 		evbuffer_add(request->buffer_out, page.text.data, page.text.len_bytes);
 	}

@@ -49,6 +49,7 @@ struct admin_route {
 	const char *content_type; /* with its charset */
 	/* Fills the page and returns the HTTP status: one that proxy/reply.h or libevhtp has a phrase for, as 200, 404, 503. */
 	int (*write)(const struct admin_view *view, struct page *page);
+	const char *const *policy; /* its own Content-Security-Policy; NULL: page_policy */
 };
 
 /* `view` is borrowed, and its `history` and `desk` set. Serves nothing yet. */

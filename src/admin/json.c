@@ -2,9 +2,9 @@
 #include "admin/json.h"
 
 #include "admin/page.h"
+#include "base/mem.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 void json_put(json_t *object, const char *key, json_t *value)
 {
@@ -28,25 +28,27 @@ void json_put_bool(json_t *object, const char *key, bool value)
 	json_put(object, key, json_boolean(value));
 }
 
+/* jansson takes UTF-8 alone: what is none is shown with "?" in place of each byte beyond ASCII. */
+static json_t *plain_string(const char *text)
+{
+	char *plain = mem_strdup(text);
+	json_t *value;
+
+	for (char *at = plain; *at != '\0'; at++) {
+		if ((unsigned char)*at >= 0x80) {
+			*at = '?';
+		}
+	}
+	value = json_string(plain);
+	free(plain);
+	return value;
+}
+
 void json_put_text(json_t *object, const char *key, const char *text)
 {
 	json_t *value = json_string(text);
-	char *plain;
 
-	if (value == NULL) {
-		plain = strdup(text);
-		if (plain == NULL) {
-			abort();
-		}
-		for (char *at = plain; *at != '\0'; at++) {
-			if ((unsigned char)*at >= 0x80) {
-				*at = '?';
-			}
-		}
-		value = json_string(plain);
-		free(plain);
-	}
-	json_put(object, key, value);
+	json_put(object, key, value != NULL ? value : plain_string(text));
 }
 
 static int append(const char *text, size_t len, void *owner)

@@ -8,12 +8,12 @@
 const struct page_field page_fields[PAGE_FIELDS] = {
 	{"Cache-Control", "no-store"},
 	{"X-Content-Type-Options", "nosniff"},
-	{"Content-Security-Policy",
-	 "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-	 "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
 	{"Cross-Origin-Resource-Policy", "same-origin"},
 	{"Referrer-Policy", "no-referrer"},
 };
+
+const char page_policy[] =
+	"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 void page_append(struct page *page, struct span text)
 {

@@ -133,27 +133,36 @@ json_t *status_pool(const struct admin_view *view)
 
 /* --- who waits --- */
 
+static json_t *write_tenant(const struct tenant *tenant, size_t waiting)
+{
+	json_t *object = json_object();
+
+	json_put_text(object, "name", tenant->name);
+	json_put_text(object, "kind", kind_names[tenant->kind]);
+	json_put_u64(object, "waiting", waiting);
+	json_put_u64(object, "leased", tenant->leased);
+	json_put_u64(object, "weight", tenant->limits.weight);
+	return object;
+}
+
+static void write_bucket(json_t *array, const struct list *bucket)
+{
+	list_foreach (node, bucket) {
+		const struct tenant *tenant = list_entry(node, struct tenant, node);
+		size_t waiting = tenant_waiting_count(tenant);
+
+		if (waiting > 0 || tenant->leased > 0) {
+			json_array_append_new(array, write_tenant(tenant, waiting));
+		}
+	}
+}
+
 static json_t *write_waiting(const struct tenants *tenants)
 {
 	json_t *array = json_array();
 
 	for (unsigned i = 0; i < TENANT_BUCKETS; i++) {
-		list_foreach (node, &tenants->buckets[i]) {
-			const struct tenant *tenant = list_entry(node, struct tenant, node);
-			size_t waiting = tenant_waiting_count(tenant);
-			json_t *object;
-
-			if (waiting == 0 && tenant->leased == 0) {
-				continue;
-			}
-			object = json_object();
-			json_put_text(object, "name", tenant->name);
-			json_put_text(object, "kind", kind_names[tenant->kind]);
-			json_put_u64(object, "waiting", waiting);
-			json_put_u64(object, "leased", tenant->leased);
-			json_put_u64(object, "weight", tenant->limits.weight);
-			json_array_append_new(array, object);
-		}
+		write_bucket(array, &tenants->buckets[i]);
 	}
 	return array;
 }

@@ -115,6 +115,7 @@ static void refuse(struct visitor *visitor, struct fence_refusal refusal)
 	for (size_t i = 0; i < PAGE_FIELDS; i++) {
 		evbuffer_add_printf(out, "%s: %s\r\n", page_fields[i].name, page_fields[i].value);
 	}
+	evbuffer_add_printf(out, "Content-Security-Policy: %s\r\n", page_policy);
 	evbuffer_add_printf(out, "\r\n%s%s", is_head ? "" : refusal.text, is_head ? "" : "\n");
 	evbuffer_drain(input, evbuffer_get_length(input));
 }

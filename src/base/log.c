@@ -18,15 +18,16 @@
 
 struct level_look {
 	const char *name;
+	const char *between;  /* the name, after a time and before an object */
 	const char *priority; /* sd-daemon(3) */
 	const char *colour;
 };
 
 static const struct level_look looks[] = {
-	[LOG_ERROR] = {"error", "<3>", "\033[31m"},
-	[LOG_WARNING] = {"warning", "<4>", "\033[33m"},
-	[LOG_INFO] = {"info", "<6>", ""},
-	[LOG_DEBUG] = {"debug", "<7>", "\033[2m"},
+	[LOG_ERROR] = {"error", " error ", "<3>", "\033[31m"},
+	[LOG_WARNING] = {"warning", " warning ", "<4>", "\033[33m"},
+	[LOG_INFO] = {"info", " info ", "<6>", ""},
+	[LOG_DEBUG] = {"debug", " debug ", "<7>", "\033[2m"},
 };
 
 /* The longest escape; what a field needs beside its key and text; what closes a line. */
@@ -194,20 +195,19 @@ void log_begin(const struct log *log, struct log_line *line, enum log_level leve
 	}
 	if (!log->has_priority) {
 		put_time(line);
+	}
+	if (!log->has_priority && log->is_terminal && look->colour[0] != '\0') {
 		put_text(line, " ");
-		if (log->is_terminal) {
-			put_text(line, look->colour);
-		}
+		put_text(line, look->colour);
 		put_text(line, look->name);
-		if (log->is_terminal && look->colour[0] != '\0') {
-			put_text(line, "\033[0m");
-		}
-		put_text(line, " ");
+		put_text(line, "\033[0m ");
+	} else if (!log->has_priority) {
+		put_text(line, look->between);
 	}
 	put_text(line, object);
 }
 
-/* False when a line is too full for another field. */
+/* False when a line is too full for another field: room for a number of FIELD_BYTES stays. */
 static bool put_key(const struct log *log, struct log_line *line, const struct log_key *key)
 {
 	struct span name = log->format == LOG_FORMAT_JSON ? key->json : key->text;
@@ -220,44 +220,50 @@ static bool put_key(const struct log *log, struct log_line *line, const struct l
 	return true;
 }
 
-/* May it stand in text as it is, without quotes and escapes? */
-static bool is_bare(struct span value)
+/* Copies what may stand in text as it is, without quotes and escapes. False, with the line as it was, when that is not all. */
+static bool put_bare(struct log_line *line, struct span value)
 {
+	char *out = line->text + line->len;
+
+	if (value.len == 0 || value.len + CLOSING_BYTES > room_in(line)) {
+		return false;
+	}
 	for (size_t i = 0; i < value.len; i++) {
 		unsigned char c = (unsigned char)value.data[i];
 
 		if (c <= ' ' || c == '"' || c == '\\' || c == '=' || c >= 0x7f) {
 			return false;
 		}
+		out[i] = (char)c;
 	}
-	return value.len > 0;
+	line->len += value.len;
+	return true;
 }
 
 void log_field_text(const struct log *log, struct log_line *line, const struct log_key *key,
 		    struct span value)
 {
-	bool is_quoted = log->format == LOG_FORMAT_JSON || !is_bare(value);
-
-	if (!put_key(log, line, key)) {
+	if (!put_key(log, line, key) || (log->format == LOG_FORMAT_TEXT && put_bare(line, value))) {
 		return;
 	}
-	if (!is_quoted && value.len + CLOSING_BYTES <= room_in(line)) {
-		put(line, value.data, value.len);
-		return;
-	}
-	put(line, "\"", is_quoted ? 1 : 0);
+	put(line, "\"", 1);
 	put_escaped(line, value);
-	put(line, "\"", is_quoted ? 1 : 0);
+	put(line, "\"", 1);
+}
+
+void log_field_pair(const struct log *log, struct log_line *line, const struct log_key *pair)
+{
+	(void)put_key(log, line, pair);
 }
 
 void log_field_word(const struct log *log, struct log_line *line, const struct log_key *key,
-		    const char *value)
+		    struct span value)
 {
 	bool is_quoted = log->format == LOG_FORMAT_JSON;
 
 	if (put_key(log, line, key)) {
 		put(line, "\"", is_quoted ? 1 : 0);
-		put_text(line, value);
+		put(line, value.data, MIN(value.len, room_in(line) - 1 - CLOSING_BYTES));
 		put(line, "\"", is_quoted ? 1 : 0);
 	}
 }
@@ -265,20 +271,16 @@ void log_field_word(const struct log *log, struct log_line *line, const struct l
 void log_field_u64(const struct log *log, struct log_line *line, const struct log_key *key,
 		   uint64_t value)
 {
-	char digits[STR_U64_BYTES];
-
 	if (put_key(log, line, key)) {
-		put(line, digits, str_put_u64(digits, value));
+		line->len += str_put_u64(line->text + line->len, value);
 	}
 }
 
 void log_field_ms(const struct log *log, struct log_line *line, const struct log_key *key,
 		  uint64_t us)
 {
-	char digits[STR_MS_BYTES];
-
 	if (put_key(log, line, key)) {
-		put(line, digits, str_put_ms(digits, us));
+		line->len += str_put_ms(line->text + line->len, us);
 	}
 }
 

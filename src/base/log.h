@@ -65,12 +65,21 @@ struct log_key {
 	struct span json; /* ",\"status\":" */
 };
 #define LOG_KEY(name) (&(const struct log_key){SPAN(" " name "="), SPAN(",\"" name "\":")})
+/* One with its value, a plain word: an initializer, for tables of them. */
+#define LOG_PAIR(name, word)                                                                   \
+	{                                                                                      \
+		{" " name "=" word, sizeof(" " name "=" word) - 1},                            \
+		{                                                                              \
+			",\"" name "\":\"" word "\"", sizeof(",\"" name "\":\"" word "\"") - 1 \
+		}                                                                              \
+	}
 
 void log_field_text(const struct log *log, struct log_line *line, const struct log_key *key,
 		    struct span value);
-/* The same for a text of ours that needs neither quotes nor escapes in either format. */
+void log_field_pair(const struct log *log, struct log_line *line, const struct log_key *pair);
+/* The same for a short text of letters, digits and the like, which needs neither quotes nor escapes in either format. */
 void log_field_word(const struct log *log, struct log_line *line, const struct log_key *key,
-		    const char *value);
+		    struct span value);
 void log_field_u64(const struct log *log, struct log_line *line, const struct log_key *key,
 		   uint64_t value);
 void log_field_ms(const struct log *log, struct log_line *line, const struct log_key *key,

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MMAP_FROM_BYTES = 4 << 20, KEPT_BYTES = 8 << 20 };
+
 void *mem_alloc(size_t bytes)
 {
 	void *memory = calloc(1, bytes);
@@ -40,6 +42,14 @@ void *mem_grow(void *array, size_t count, size_t item_bytes)
 	return grown;
 }
 
+void mem_init(void)
+{
+#ifdef __GLIBC__
+	(void)mallopt(M_MMAP_THRESHOLD, MMAP_FROM_BYTES);
+	(void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+#endif
+}
+
 void mem_give_back(void)
 {
 #ifdef __GLIBC__
@@ -53,15 +63,20 @@ void mem_cache_init(struct mem_cache *cache, size_t object_bytes, unsigned keep)
 	*cache = (struct mem_cache){.object_bytes = object_bytes, .keep = keep};
 }
 
-void mem_cache_fini(struct mem_cache *cache)
+void mem_cache_shrink(struct mem_cache *cache, unsigned unused)
 {
-	while (cache->first != NULL) {
+	while (cache->unused > unused) {
 		void *object = cache->first;
 
 		memcpy(&cache->first, object, sizeof(void *));
 		free(object);
+		cache->unused--;
 	}
-	cache->unused = 0;
+}
+
+void mem_cache_fini(struct mem_cache *cache)
+{
+	mem_cache_shrink(cache, 0);
 }
 
 void *mem_cache_take_raw(struct mem_cache *cache)

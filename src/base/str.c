@@ -233,15 +233,17 @@ unsigned str_edit_distance(const char *a, const char *b)
 
 size_t str_put_u64(char *out, uint64_t value)
 {
-	char digits[STR_U64_BYTES];
-	size_t at = sizeof(digits);
+	size_t len = 1;
+	size_t at;
 
-	do {
-		digits[--at] = (char)('0' + value % 10);
-		value /= 10;
-	} while (value > 0);
-	memcpy(out, digits + at, sizeof(digits) - at);
-	return sizeof(digits) - at;
+	for (uint64_t rest = value; rest >= 10; rest /= 10) {
+		len++;
+	}
+	for (at = len; at > 1; value /= 10) {
+		out[--at] = (char)('0' + value % 10);
+	}
+	out[0] = (char)('0' + value);
+	return len;
 }
 
 size_t str_put_ms(char *out, uint64_t us)

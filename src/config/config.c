@@ -238,16 +238,16 @@ void config_value_store(struct config *config, const struct option *option,
 	note_origin(config, option, where);
 }
 
+/* `rows` is the option that the key begins with. */
 static void set_in_row(struct config *config, struct config_problems *problems, const char *where,
-		       const char *key, const char *text)
+		       const struct option *rows, const char *key, const char *text)
 {
-	const struct option *option = config_find_rows(key);
-	struct span path = span_of(key + strlen(option->key) + 1);
+	struct span path = span_of(key + strlen(rows->key) + 1);
 	char at[CONFIG_WHERE_BYTES];
 	char fault[CONFIG_FAULT_BYTES];
 
-	if (client_rows_set(config_field(config, option), path, span_of(text), fault)) {
-		note_origin(config, option, where);
+	if (client_rows_set(config_field(config, rows), path, span_of(text), fault)) {
+		note_origin(config, rows, where);
 	} else {
 		config_problem(problems, config_where(where, key, at), "%s", fault);
 	}
@@ -257,12 +257,13 @@ void config_set(struct config *config, struct config_problems *problems, const c
 		const char *key, const char *text)
 {
 	const struct option *option = config_find(key);
+	const struct option *rows = option == NULL ? config_find_rows(key) : NULL;
 	char at[CONFIG_WHERE_BYTES];
 	char fault[CONFIG_FAULT_BYTES];
 	union option_value value;
 
-	if (option == NULL && config_find_rows(key) != NULL) {
-		set_in_row(config, problems, where, key, text);
+	if (rows != NULL) {
+		set_in_row(config, problems, where, rows, key, text);
 	} else if (option == NULL) {
 		problem_unknown(problems, where, key);
 	} else if (!config_value_read(option, span_of(text), &value, fault)) {

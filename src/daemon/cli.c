@@ -21,24 +21,23 @@ static const struct {
 	const char *name;
 	enum cli_command command;
 } commands[] = {
-	{"run", CLI_RUN},
-	{"check", CLI_CHECK},
-	{"options", CLI_OPTIONS},
-	{"doctor", CLI_DOCTOR},
+	{"run", CLI_RUN},       {"check", CLI_CHECK},   {"options", CLI_OPTIONS},
+	{"doctor", CLI_DOCTOR}, {"status", CLI_STATUS},
 };
-
-/* Of the contract, but built by later issues. */
-static const char *const later_commands[] = {"status"};
 
 static const char usage[] =
 	"usage: warmpool [run] [-c FILE] [--set KEY=VALUE]...   serve, in the foreground\n"
 	"       warmpool check [-c FILE] [--set KEY=VALUE]...   say what is wrong with the configuration\n"
 	"       warmpool options                                list every option\n"
 	"       warmpool doctor [-c FILE] [--set KEY=VALUE]...  measure the upstream once, and say what is wrong\n"
+	"       warmpool status [-c FILE] [--set KEY=VALUE]...  show what a running one does\n"
+	"                       [--watch | --json]\n"
 	"       warmpool --version | --help\n"
 	"\n"
 	"  -c FILE           the configuration; without it /etc/warmpool/warmpool.yaml if present\n"
-	"  --set KEY=VALUE   set one option, as in --set pool.size=50; lists take commas\n";
+	"  --set KEY=VALUE   set one option, as in --set pool.size=50; lists take commas\n"
+	"  --watch           refresh the status each second, with rates; q ends it\n"
+	"  --json            the status as JSON\n";
 
 /* The arguments not yet read. */
 struct args {
@@ -84,11 +83,6 @@ static bool read_command(struct cli *cli, const struct args *args, const char *n
 			return true;
 		}
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(later_commands); i++) {
-		if (strcmp(name, later_commands[i]) == 0) {
-			return complain(args, name, ": not in this version");
-		}
-	}
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		if (str_edit_distance(name, commands[i].name) <= 2) {
 			fprintf(args->err, "warmpool: no command %s; did you mean %s?\n",
@@ -128,6 +122,10 @@ static bool read_option(struct cli *cli, struct args *args, const char *arg)
 		cli->command = CLI_HELP;
 		return true;
 	}
+	if (strcmp(arg, "--watch") == 0 || strcmp(arg, "--json") == 0) {
+		*(arg[2] == 'w' ? &cli->is_watching : &cli->is_json) = true;
+		return true;
+	}
 	if (!take_value(args, arg, "-c", &file) || !take_value(args, arg, "--set", &set)) {
 		return false;
 	}
@@ -139,6 +137,20 @@ static bool read_option(struct cli *cli, struct args *args, const char *arg)
 		return add_set(cli, args, set);
 	}
 	return complain(args, "no option ", config_quote(span_of(arg), quoted));
+}
+
+static bool check_status_options(const struct cli *cli, const struct args *args)
+{
+	bool is_alone = cli->command == CLI_VERSION || cli->command == CLI_HELP;
+
+	if (cli->is_watching && cli->is_json) {
+		return complain(args, "either --watch or --json", "");
+	}
+	if ((cli->is_watching || cli->is_json) && cli->command != CLI_STATUS && !is_alone) {
+		return complain(args, "only `warmpool status` takes ",
+				cli->is_watching ? "--watch" : "--json");
+	}
+	return true;
 }
 
 static bool read_args(struct cli *cli, struct args *args)
@@ -164,7 +176,7 @@ static bool read_args(struct cli *cli, struct args *args)
 			return false;
 		}
 	}
-	return true;
+	return check_status_options(cli, args);
 }
 
 bool cli_parse(struct cli *cli, int argc, char *const *argv, FILE *err)
@@ -210,7 +222,7 @@ static void apply_set(struct config *config, struct config_problems *problems, c
 	free(key);
 }
 
-bool cli_load(const struct cli *cli, struct config *config, struct config_problems *problems)
+bool cli_read(const struct cli *cli, struct config *config, struct config_problems *problems)
 {
 	const char *file = cli_file(cli);
 
@@ -221,8 +233,15 @@ bool cli_load(const struct cli *cli, struct config *config, struct config_proble
 	for (size_t i = 0; i < cli->set_count; i++) {
 		apply_set(config, problems, cli->sets[i]);
 	}
-	config_check(config, problems);
 	return problems->errors == 0;
+}
+
+bool cli_load(const struct cli *cli, struct config *config, struct config_problems *problems)
+{
+	bool is_read = cli_read(cli, config, problems);
+
+	config_check(config, problems);
+	return is_read && problems->errors == 0;
 }
 
 void cli_print_problems(const struct config_problems *problems, FILE *err)
@@ -314,6 +333,7 @@ int cli_answer(const struct cli *cli, FILE *out, FILE *err)
 		break;
 	case CLI_RUN:
 	case CLI_DOCTOR:
+	case CLI_STATUS:
 		break;
 	}
 	/* A full disk or a closed pipe must not look like success. */

@@ -58,6 +58,9 @@ static void print_entry(struct report *report, const char *label, struct mark ma
 }
 
 static void print_list(struct report *report, const char *label, struct mark mark,
+		       const char *format, va_list arguments) PRINTF_LIKE(4, 0);
+
+static void print_list(struct report *report, const char *label, struct mark mark,
 		       const char *format, va_list arguments)
 {
 	char text[TEXT_BYTES];

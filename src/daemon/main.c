@@ -1,9 +1,11 @@
 /* The entrance: reads the command line and runs the daemon in the foreground. */
 #include "base/log.h"
+#include "base/mem.h"
 #include "config/config.h"
 #include "daemon/cli.h"
 #include "daemon/doctor.h"
 #include "daemon/reload.h"
+#include "daemon/status.h"
 #include "daemon/worker.h"
 
 #include <stdio.h>
@@ -55,6 +57,9 @@ static int answer(const struct cli *cli)
 	if (cli->command == CLI_DOCTOR) {
 		return doctor_run(cli, stdout);
 	}
+	if (cli->command == CLI_STATUS) {
+		return status_run(cli, stdout, stderr);
+	}
 	return cli_answer(cli, stdout, stderr);
 }
 
@@ -63,6 +68,7 @@ int main(int argc, char **argv)
 	struct cli cli;
 	int status;
 
+	mem_init();
 	if (!cli_parse(&cli, argc, argv, stderr)) {
 		return CLI_EXIT_USAGE;
 	}

@@ -274,11 +274,15 @@ static void on_write_event(evutil_socket_t fd, short what, void *arg)
 		on_tcp_up(stream);
 	} else if (stream->is_handshaking) {
 		continue_handshake(stream);
-	} else if (stream->read_waits_for_write) {
-		stream->read_waits_for_write = false;
-		stream->ops->on_readable(stream->owner);
 	} else {
-		stream->ops->on_writable(stream->owner);
+		/* The one event may have been armed for a read, for a write, or for both. */
+		if (stream->read_waits_for_write) {
+			stream->read_waits_for_write = false;
+			stream->ops->on_readable(stream->owner);
+		}
+		if (stream->fd >= 0) {
+			stream->ops->on_writable(stream->owner);
+		}
 	}
 }
 
@@ -385,14 +389,6 @@ struct io stream_discard(struct stream *stream, void *data, size_t cap)
 bool stream_has_pending(const struct stream *stream)
 {
 	return stream->ssl != NULL && SSL_has_pending(stream->ssl) == 1;
-}
-
-bool stream_is_quiet(const struct stream *stream)
-{
-	char byte;
-
-	return !stream_has_pending(stream) &&
-	       recv(stream->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
 /* --- writing --- */

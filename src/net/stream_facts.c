@@ -5,6 +5,7 @@
 #include <openssl/bio.h>
 #include <openssl/ssl.h>
 
+#include <errno.h>
 #include <linux/tcp.h> /* tcpi_bytes_acked; clashes with netinet/tcp.h */
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -34,6 +35,14 @@ void stream_facts(const struct stream *stream, struct stream_facts *ret_facts)
 		ret_facts->is_close_wait = info.tcpi_state == STATE_CLOSE_WAIT;
 		ret_facts->tcpi_bytes_acked = info.tcpi_bytes_acked;
 	}
+}
+
+bool stream_is_quiet(const struct stream *stream)
+{
+	char byte;
+
+	return !stream_has_pending(stream) &&
+	       recv(stream->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
 void stream_trim(struct stream *stream)

@@ -17,6 +17,7 @@ struct tls_server {
 };
 
 /* Nobody is there to type one; `owner` points to whether one was asked for. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): OpenSSL writes down the type */
 static int refuse_passphrase(char *text, int size, int is_writing, void *owner)
 {
 	(void)text;

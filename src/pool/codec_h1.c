@@ -327,6 +327,19 @@ static size_t room_wanted(const struct h1 *h1)
 	return READ_STEP_BYTES / 4;
 }
 
+/* Nothing more can be read now, perhaps ever. */
+static void stop_reading(struct conn *conn, enum io_status status)
+{
+	if (status == IO_END) {
+		end_of_stream(conn, "the server ended the connection");
+	} else if (status == IO_FAILED) {
+		end_of_stream(conn, "the connection was reset");
+	} else if (conn->stream.write_failed) {
+		conn_end(conn, CONN_END_AT_ONCE, ERR_CONNECTION_ENDED, END_SERVER_CUT,
+			 "writing the request failed");
+	}
+}
+
 static void read_response(struct conn *conn)
 {
 	struct h1 *h1 = h1_of(conn);
@@ -338,20 +351,8 @@ static void read_response(struct conn *conn)
 
 		buffer_reserve_always(conn->pool->buffers, in, room_wanted(h1));
 		io = stream_read(&conn->stream, in->data + in->len_bytes, buffer_room_bytes(in));
-		switch (io.status) {
-		case IO_OK:
-			break;
-		case IO_AGAIN:
-			if (conn->stream.write_failed) {
-				conn_end(conn, CONN_END_AT_ONCE, ERR_CONNECTION_ENDED,
-					 END_SERVER_CUT, "writing the request failed");
-			}
-			return;
-		case IO_END:
-			end_of_stream(conn, "the server ended the connection");
-			return;
-		case IO_FAILED:
-			end_of_stream(conn, "the connection was reset");
+		if (io.status != IO_OK) {
+			stop_reading(conn, io.status);
 			return;
 		}
 		in->len_bytes += io.bytes;

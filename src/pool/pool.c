@@ -198,6 +198,21 @@ static void handle_suspend(struct pool *pool)
 	}
 }
 
+/* A poll is repeated if need be: a look is worth its price only after a rest. */
+static bool is_worth_a_look(const struct conn *conn, const struct waiter *waiter, uint64_t now_ms)
+{
+	return waiter->class != QUEUE_POLL || now_ms - conn->idle_since_ms >= CHECK_AFTER_MS;
+}
+
+/* Has nothing come on it since? Tickets, stray bytes or an end: the codec reads what it is. */
+static bool stays_idle(struct conn *conn)
+{
+	if (!stream_is_quiet(&conn->stream)) {
+		conn->codec->on_readable(conn);
+	}
+	return conn->state == CONN_IDLE;
+}
+
 /* The idle connection that was used last of those that may be lent to this waiter. */
 static struct conn *find_idle(struct pool *pool, const struct waiter *waiter)
 {
@@ -215,15 +230,8 @@ static struct conn *find_idle(struct pool *pool, const struct waiter *waiter)
 		if (conn->ready_serial <= waiter->fresh_after) {
 			continue;
 		}
-		/* A poll is repeated if need be: a look is worth its price only after a rest. */
-		if ((waiter->class != QUEUE_POLL ||
-		     now_ms - conn->idle_since_ms >= CHECK_AFTER_MS) &&
-		    !stream_is_quiet(&conn->stream)) {
-			/* Tickets, stray bytes or an end: the codec reads what it is. */
-			conn->codec->on_readable(conn);
-			if (conn->state != CONN_IDLE) {
-				continue;
-			}
+		if (is_worth_a_look(conn, waiter, now_ms) && !stays_idle(conn)) {
+			continue;
 		}
 		return conn;
 	}

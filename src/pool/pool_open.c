@@ -100,7 +100,19 @@ static uint64_t demand_of(const struct pool *pool)
 	       MIN(queue_servable(&pool->queue, QUEUE_SOLVE), allowed);
 }
 
-/* The openings that stall, and when the next one will. */
+/* Takes one that is being opened into account; true when it stalls. */
+static bool view_opening(struct warmer_view *view, const struct conn *conn, uint64_t now_ms)
+{
+	if (now_ms < conn->stall_ms) {
+		view->connecting++;
+		view->stall_ms = MIN(view->stall_ms, conn->stall_ms);
+		return false;
+	}
+	view->stalled++;
+	return true;
+}
+
+/* The oldest of the openings that stall; the view learns how many do, and when the next one will. */
 static struct conn *find_stalled(const struct pool *pool, struct warmer_view *view)
 {
 	static const enum conn_state states[] = {CONN_CONNECTING, CONN_HANDSHAKING};
@@ -110,15 +122,10 @@ static struct conn *find_stalled(const struct pool *pool, struct warmer_view *vi
 		list_foreach (node, &pool->conns[states[i]]) {
 			struct conn *conn = list_entry(node, struct conn, node);
 
-			if (pool->clock->now_ms < conn->stall_ms) {
-				view->connecting++;
-				view->stall_ms = MIN(view->stall_ms, conn->stall_ms);
-				continue;
-			}
-			view->stalled++;
-			if (oldest == NULL || conn->opened_us < oldest->opened_us) {
-				oldest = conn;
-			}
+			bool is_stalled = view_opening(view, conn, pool->clock->now_ms);
+			bool is_older = oldest == NULL || conn->opened_us < oldest->opened_us;
+
+			oldest = is_stalled && is_older ? conn : oldest;
 		}
 	}
 	return oldest;

@@ -173,7 +173,10 @@ static char label_byte(char byte)
 	bool is_kept = (lower >= 'a' && lower <= 'z') || (byte >= '0' && byte <= '9') ||
 		       byte == '.' || byte == '_' || byte == '-';
 
-	return is_kept ? byte : (char)'_';
+	if (!is_kept) {
+		byte = '_';
+	}
+	return byte;
 }
 
 bool access_read_label(struct span authorization, char out[ACCESS_LABEL_BYTES])

@@ -8,17 +8,26 @@
 #include "proxy/exchange.h"
 #include "proxy/proxy.h"
 
-enum { PATH_SHOWN_BYTES = 256 };
+enum { METHOD_SHOWN_BYTES = 32, PATH_SHOWN_BYTES = 256 };
 
-#define TEXT(value, text) text,
-static const char *const conn_kinds[] = {METRIC_CONN_VALUES(TEXT)};
-#undef TEXT
+#define PAIR(value, text) LOG_PAIR("class", text),
+static const struct log_key classes[] = {METRIC_CLASS_VALUES(PAIR)};
+#undef PAIR
+#define PAIR(value, text) LOG_PAIR("conn", text),
+static const struct log_key conn_kinds[] = {METRIC_CONN_VALUES(PAIR)};
+#undef PAIR
+static const struct log_key no_class = LOG_PAIR("class", "-");
 
 static struct span method_of(const struct exchange *exchange)
 {
-	return exchange->is_head_whole
-		       ? http_head_span(&exchange->request, exchange->request.method)
-		       : SPAN("-");
+	struct span method;
+
+	if (!exchange->is_head_whole) {
+		return SPAN("-");
+	}
+	method = http_head_span(&exchange->request, exchange->request.method);
+	method.len = MIN(method.len, (size_t)METHOD_SHOWN_BYTES);
+	return method;
 }
 
 static struct span path_of(const struct exchange *exchange)
@@ -54,9 +63,10 @@ void access_log_write(const struct exchange *exchange)
 	}
 	log_begin(log, &line, LOG_INFO, "access");
 	put_client(log, &line, exchange);
-	log_field_word(log, &line, LOG_KEY("class"),
-		       exchange->is_request_whole ? profile_class_name(exchange->class) : "-");
-	log_field_text(log, &line, LOG_KEY("method"), method_of(exchange));
+	log_field_pair(log, &line,
+		       exchange->is_request_whole ? &classes[exchange->class] : &no_class);
+	log_field_word(log, &line, LOG_KEY("method"),
+		       method_of(exchange)); /* a token of RFC 9110 */
 	log_field_text(log, &line, LOG_KEY("path"), path_of(exchange));
 	log_field_u64(log, &line, LOG_KEY("status"), exchange->status);
 	log_field_u64(log, &line, LOG_KEY("bytes"), exchange->reply_bytes);
@@ -67,10 +77,10 @@ void access_log_write(const struct exchange *exchange)
 		     between_us(exchange->lent_us, exchange->answered_us));
 	log_field_ms(log, &line, LOG_KEY("total_ms"), between_us(exchange->began_us, now_us));
 	if (exchange->lent_us != 0) {
-		log_field_word(log, &line, LOG_KEY("conn"), conn_kinds[exchange->conn_kind]);
+		log_field_pair(log, &line, &conn_kinds[exchange->conn_kind]);
 	}
 	if (exchange->err != ERR_NONE) {
-		log_field_word(log, &line, LOG_KEY("error"), err_name(exchange->err));
+		log_field_word(log, &line, LOG_KEY("error"), span_of(err_name(exchange->err)));
 	}
 	if (exchange->was_repeated) {
 		log_field_text(log, &line, LOG_KEY("retry"),
@@ -103,7 +113,7 @@ void access_log_unknown(const struct exchange *exchange, enum err cause, const c
 	}
 	begin_warning(exchange, &line);
 	log_field_text(log, &line, LOG_KEY("fate"), SPAN("unknown"));
-	log_field_word(log, &line, LOG_KEY("error"), err_name(cause));
+	log_field_word(log, &line, LOG_KEY("error"), span_of(err_name(cause)));
 	log_field_text(log, &line, LOG_KEY("reason"), span_of(reason));
 	log_field_u64(log, &line, LOG_KEY("sent_bytes"), sent_bytes);
 	log_field_u64(log, &line, LOG_KEY("acked_bytes"), acked_bytes);

@@ -15,6 +15,7 @@ enum {
 	AHEAD_BYTES = 64 * 1024,
 	READ_STEP_BYTES = 1024,
 	BODY_STEP_BYTES = 64 * 1024,
+	HEAD_STEP_BYTES_MOST = 192 * 1024,
 	READ_MAX_BYTES = 64 * 1024, /* at a time, so that a turn stays short when many send much */
 	LINGER_MS = 2000,
 	DRAIN_IDLE_MS = 1000,
@@ -113,8 +114,8 @@ static void drain(struct client *client)
 	}
 }
 
-/* Where the next bytes go, with room made for them; NULL when reading was stopped or refused. */
-static struct buffer *input_of(struct client *client)
+/* Where the next bytes go, with room made for them; NULL when reading was stopped, or when there is none: *ret_err then says so. */
+static struct buffer *input_of(struct client *client, enum err *ret_err)
 {
 	struct proxy *proxy = client->proxy;
 	struct buffer *in = &client->ahead;
@@ -138,6 +139,10 @@ static struct buffer *input_of(struct client *client)
 	if (buffer_room_bytes(in) >= step) {
 		return in;
 	}
+	if (client->phase == CLIENT_HEAD) {
+		/* A head beyond the first block is mostly a large target: in few steps. */
+		step = MAX(step, MIN(3 * in->len_bytes, (size_t)HEAD_STEP_BYTES_MOST));
+	}
 	err = buffer_reserve(&proxy->buffers, in, step);
 	if (err == ERR_NONE) {
 		return in;
@@ -145,14 +150,44 @@ static struct buffer *input_of(struct client *client)
 	if (in == &client->ahead) {
 		stream_set_reading(&client->stream, false);
 	} else {
-		client_refuse(client, err);
+		*ret_err = err;
 	}
 	return NULL;
+}
+
+/* Nothing came: then there is no request yet. */
+static void forget_empty_request(struct client *client)
+{
+	if (client->phase == CLIENT_IDLE && client->exchange != NULL) {
+		exchange_finish(client->exchange);
+	}
+}
+
+/* There is no room for what came; whether anything came shows only now. */
+static void read_without_room(struct client *client, enum err err)
+{
+	char byte;
+
+	switch (stream_read(&client->stream, &byte, 1).status) {
+	case IO_OK:
+		client_refuse(client, err);
+		break;
+	case IO_AGAIN:
+		forget_empty_request(client);
+		break;
+	case IO_END:
+		read_end(client);
+		break;
+	case IO_FAILED:
+		client_close(client);
+		break;
+	}
 }
 
 static void on_readable(void *owner)
 {
 	struct client *client = owner;
+	enum err err = ERR_NONE;
 	struct buffer *in;
 	struct io io;
 	size_t room;
@@ -161,7 +196,11 @@ static void on_readable(void *owner)
 		drain(client);
 		return;
 	}
-	in = input_of(client);
+	in = input_of(client, &err);
+	if (err != ERR_NONE) {
+		read_without_room(client, err);
+		return;
+	}
 	if (in == NULL) {
 		return;
 	}
@@ -180,9 +219,7 @@ static void on_readable(void *owner)
 		}
 		break;
 	case IO_AGAIN:
-		if (client->phase == CLIENT_IDLE && client->exchange != NULL) {
-			exchange_finish(client->exchange);
-		}
+		forget_empty_request(client);
 		break;
 	case IO_END:
 		read_end(client);
@@ -254,7 +291,8 @@ static void reply_is_written(struct client *client)
 	}
 }
 
-static void write_reply(struct client *client)
+/* As much as the socket takes; nothing before the 100 Continue is out, which TLS would else finish with our first bytes. */
+static struct io write_pieces(struct client *client)
 {
 	const struct iovec pieces[] = {
 		{.iov_base = (void *)(uintptr_t)client->reply_head.data,
@@ -263,9 +301,17 @@ static void write_reply(struct client *client)
 		 .iov_len = client->reply_body.len},
 	};
 	unsigned first = client->reply_head.len > 0 ? 0 : 1;
-	struct io io =
-		stream_writev(&client->stream, pieces + first,
-			      2 - first - (client->reply_body.len == 0 && first == 0 ? 1 : 0));
+
+	if (!client_write_continue(client)) {
+		return (struct io){IO_AGAIN, 0};
+	}
+	return stream_writev(&client->stream, pieces + first,
+			     2 - first - (client->reply_body.len == 0 && first == 0 ? 1 : 0));
+}
+
+static void write_reply(struct client *client)
+{
+	struct io io = write_pieces(client);
 	size_t of_head = MIN(io.bytes, client->reply_head.len);
 
 	client->proxy->metrics->client_bytes_out += io.bytes;
@@ -302,6 +348,8 @@ static void on_writable(void *owner)
 
 	if (is_replying(client)) {
 		write_reply(client);
+	} else {
+		(void)client_write_continue(client);
 	}
 }
 
@@ -354,6 +402,9 @@ static uint64_t first_wait_ms(const struct client *client)
 {
 	const struct config *config = client->proxy->config;
 
+	if (client->proxy->is_draining) {
+		return DRAIN_IDLE_MS; /* a handshake was under way when the drain began */
+	}
 	return client->is_allowed
 		       ? config->timeouts_client_idle_ms
 		       : MIN(config->timeouts_client_idle_ms, config->timeouts_client_head_ms);

@@ -37,6 +37,7 @@ struct client {
 	char host[CLIENT_HOST_BYTES]; /* the Host that access took last; without NUL */
 	uint8_t host_len;             /* 0: none, or it was too long to be kept */
 	uint16_t local_port;          /* of the listener; 0 for unix */
+	uint8_t continue_bytes;       /* of a 100 Continue that the socket has not taken yet */
 	bool is_allowed;              /* access.allow */
 	bool was_answered; /* at least once: a keep-alive client, not one that is about to speak */
 	bool has_read_end; /* FIN came */
@@ -71,6 +72,9 @@ void client_advance(struct client *client);
 
 /* Answers the present request with an error of ours. */
 void client_refuse(struct client *client, enum err err);
+
+/* Goes on with a 100 Continue that is under way; false while the socket takes no more: on_writable comes. */
+bool client_write_continue(struct client *client);
 
 /* Its timer, so long from now. */
 void client_set_deadline(struct client *client, uint64_t wait_ms);

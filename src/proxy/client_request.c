@@ -67,12 +67,25 @@ static bool take_body(struct client *client)
 	return true;
 }
 
-static void send_continue(struct client *client)
+bool client_write_continue(struct client *client)
 {
 	struct span text = span_of(reply_continue);
+	struct io io;
 
-	/* 25 bytes to a socket that nothing was written to since the last reply: all or a broken connection. */
-	(void)stream_write(&client->stream, text.data, text.len);
+	if (client->continue_bytes == 0) {
+		return true;
+	}
+	io = stream_write(&client->stream, text.data + text.len - client->continue_bytes,
+			  client->continue_bytes);
+	client->continue_bytes -= (uint8_t)io.bytes;
+	return io.status != IO_AGAIN; /* a broken connection shows at the reply */
+}
+
+/* The socket may still be full of replies to earlier requests, which their client has not read. */
+static void send_continue(struct client *client)
+{
+	client->continue_bytes = (uint8_t)span_of(reply_continue).len;
+	(void)client_write_continue(client);
 }
 
 /* The head is whole. */
@@ -144,6 +157,20 @@ void client_begin_request(struct client *client)
 	}
 }
 
+/* False when nothing of a next request is here. */
+static bool begin_head(struct client *client)
+{
+	const struct exchange *exchange = client->exchange;
+
+	if (client->ahead.len_bytes == 0 && (exchange == NULL || exchange->in.len_bytes == 0)) {
+		return false;
+	}
+	client_begin_request(client);
+	client_move(client, CLIENT_HEAD);
+	client_set_deadline(client, client->proxy->config->timeouts_client_head_ms);
+	return true;
+}
+
 void client_advance(struct client *client)
 {
 	bool moved = true;
@@ -155,14 +182,7 @@ void client_advance(struct client *client)
 	while (moved) {
 		switch (client->phase) {
 		case CLIENT_IDLE:
-			moved = client->ahead.len_bytes > 0 ||
-				(client->exchange != NULL && client->exchange->in.len_bytes > 0);
-			if (moved) {
-				client_begin_request(client);
-				client_move(client, CLIENT_HEAD);
-				client_set_deadline(client,
-						    client->proxy->config->timeouts_client_head_ms);
-			}
+			moved = begin_head(client);
 			break;
 		case CLIENT_HEAD:
 			moved = take_head(client);

@@ -35,7 +35,9 @@ static void copy_text(char *out, size_t out_bytes, struct span text)
 {
 	size_t len = MIN(text.len, out_bytes - 1);
 
-	memcpy(out, text.data, len);
+	if (len > 0) {
+		memcpy(out, text.data, len); /* an empty span may point nowhere */
+	}
 	out[len] = '\0';
 }
 
@@ -142,8 +144,9 @@ void observe_finish(const struct exchange *exchange)
 	if (exchange->status == 0 && !exchange->has_client_left) {
 		return; /* no request came */
 	}
-	if (exchange->has_client_left && exchange->err == ERR_NONE && exchange->answered_us != 0 &&
-	    may_have_paid(exchange)) {
+	/* With a status: an attempt that failed has an end too, and its repeat may still have waited. */
+	if (exchange->has_client_left && exchange->err == ERR_NONE && exchange->status != 0 &&
+	    exchange->answered_us != 0 && may_have_paid(exchange)) {
 		note_unread(exchange);
 	}
 	if (exchange->client != NULL && exchange->client->usage != NULL &&

@@ -13,6 +13,9 @@
 enum {
 	CLIENTS_KEPT = 256,
 	EXCHANGES_KEPT = 256,
+	PEAK_CLIENTS = 64,   /* so many fewer than there were: a peak of TLS handshakes, maybe */
+	PEAK_EXCHANGES = 64, /* more at a time are a peak, after which memory is given back */
+	KEPT_AFTER_PEAK = 32,
 	DRAIN_IDLE_MS = 1000,
 	GIVE_BACK_MS = 10000, /* between two looks at memory that a peak has left behind */
 	GIVE_BACK_BYTES = 8 << 20,
@@ -91,14 +94,15 @@ void proxy_free(struct proxy *proxy)
 }
 
 /*
- * More exchanges than are kept unused were under way, and all of them are over; or so many bytes of messages were held that
+ * Many exchanges were under way, and all of them are over; or many clients have gone; or so many bytes of messages were held that
  * are held no more. Waiting for the last exchange there would be waiting for ever where requests never cease.
  */
 static bool has_peak_behind(const struct proxy *proxy)
 {
 	const struct buffer_pool *buffers = &proxy->buffers;
 
-	return (proxy->most_exchanges > EXCHANGES_KEPT && list_is_empty(&proxy->exchanges)) ||
+	return (proxy->most_exchanges > PEAK_EXCHANGES && list_is_empty(&proxy->exchanges)) ||
+	       proxy->most_clients >= proxy_client_count(proxy) + PEAK_CLIENTS ||
 	       buffers->most_bytes - buffers->used_bytes >= GIVE_BACK_BYTES;
 }
 
@@ -107,12 +111,17 @@ static void give_memory_back(struct proxy *proxy)
 	uint64_t now_ms = proxy->clock->now_ms;
 
 	proxy->most_exchanges = MAX(proxy->most_exchanges, proxy->exchanges.count);
+	proxy->most_clients = MAX(proxy->most_clients, proxy_client_count(proxy));
 	if (now_ms < proxy->gave_back_ms + GIVE_BACK_MS || !has_peak_behind(proxy)) {
 		return;
 	}
 	proxy->most_exchanges = proxy->exchanges.count;
+	proxy->most_clients = proxy_client_count(proxy);
 	proxy->buffers.most_bytes = proxy->buffers.used_bytes;
 	proxy->gave_back_ms = now_ms;
+	mem_cache_shrink(&proxy->exchange_cache, KEPT_AFTER_PEAK);
+	mem_cache_shrink(&proxy->client_cache, KEPT_AFTER_PEAK);
+	mem_cache_shrink(&proxy->buffers.blocks, KEPT_AFTER_PEAK);
 	mem_give_back();
 }
 

@@ -14,6 +14,8 @@ from proxies import ORDER, Proxy
 
 LOAD = "keepalive-32"  # what is measured unless others are asked for
 TLS = ("libssl", "libcrypto")
+UNSEEN = "unseen"  # ours, without what others see of it
+_UNSEEN = {"log.access": "false", "admin.listen": "off"}
 _ALLOCATORS = {"malloc", "calloc", "realloc", "reallocarray", "memalign", "posix_memalign", "aligned_alloc"}
 _COST = re.compile(r"^(?:\+|-)?(?:\d+|\*) (\d+)")
 
@@ -67,12 +69,12 @@ def _control(word, pid):
     subprocess.run(["callgrind_control", word, str(pid)], check=True, capture_output=True, timeout=60)
 
 
-def _profile(ground, kind, upstream, load, seconds):
+def _profile(ground, kind, upstream, load, seconds, settings=None):
     file = ground.path(f"callgrind-{kind}")
     wrapper = ["valgrind", "-q", "--tool=callgrind", "--compress-strings=no", "--compress-pos=no",
                f"--callgrind-out-file={file}"]
     with Proxy(kind, ground, upstream.port, load.pool, wrapper=wrapper, single=True,
-               large_heads=load.kind == "target") as proxy:
+               large_heads=load.kind == "target", settings=settings) as proxy:
         proxy.wait_ready(120)
         with under(ground, proxy.port, load, seconds + 60, 3 if seconds < 5 else 6):
             _control("--zero", proxy.pid)
@@ -97,4 +99,7 @@ def _profile(ground, kind, upstream, load, seconds):
 def measure(ground, upstream, quick, keys):
     """load → proxy → what its requests took."""
     seconds = 2 if quick else 10
-    return {key: {kind: _profile(ground, kind, upstream, BY_KEY[key], seconds) for kind in ORDER} for key in keys}
+    found = {key: {kind: _profile(ground, kind, upstream, BY_KEY[key], seconds) for kind in ORDER} for key in keys}
+    for key, rows in found.items():
+        rows[UNSEEN] = _profile(ground, "warmpool", upstream, BY_KEY[key], seconds, _UNSEEN)
+    return found

@@ -7,7 +7,7 @@ import dataclasses
 import statistics
 import typing
 
-from callgrind import is_tls
+from callgrind import UNSEEN, is_tls
 
 OTHERS = ["nginx", "haproxy"]
 
@@ -39,6 +39,11 @@ def own_allocations(row):
 def _instructions(results):
     rows = results["instructions"]["keepalive-32"]
     return outside_tls(rows["warmpool"]) / outside_tls(rows["nginx"])
+
+
+def _observing(results):
+    rows = results["instructions"]["keepalive-32"]
+    return sum(rows["warmpool"]["instructions"].values()) / sum(rows[UNSEEN]["instructions"].values())
 
 
 def _allocations(results):
@@ -92,6 +97,7 @@ TARGETS = [
     Target("system calls a request, keep-alive, 32 clients", 5, "", _system_calls),
     Target("heap allocations a request, OpenSSL's apart", 0.001, "", _allocations),
     Target("instructions a request outside OpenSSL, to nginx's", 0.50, "×", _instructions),
+    Target("instructions a request, to those without access log and admin interface", 1.05, "×", _observing),
     Target("private memory of a warm connection", 30, "kB", _bytes("connection", "connections", 500)),
     Target("private memory of a spare connection, not used yet", 30, "kB", _bytes("spare", "connections", 500)),
     Target("private memory of an idle client", 2, "kB", _bytes("client", "clients", 5000)),

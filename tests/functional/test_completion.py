@@ -33,7 +33,7 @@ def commands():
 
 
 def test_commands_come_from_the_usage():
-    assert {"run", "check", "options", "doctor"} <= set(commands())
+    assert {"run", "check", "options", "doctor", "status"} <= set(commands())
     assert sorted(offered("")) == sorted(commands())
 
 
@@ -47,7 +47,7 @@ def test_every_key_is_offered_after_set():
     ("check ", []),  # one command is enough
     ("-c check ru", ["run"]),  # and this one is a file
     ("--set pool.size=5 doc", ["doctor"]),
-    ("run -", ["--help", "--set", "--version", "-c"]),
+    ("status -", ["--help", "--json", "--set", "--version", "--watch", "-c"]),
     ("run --s", ["--set"]),
     ("run --set pool.min", ["pool.min_idle="]),
     ("run --set pool.size=", []),

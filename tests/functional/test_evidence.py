@@ -2,6 +2,8 @@
 import concurrent.futures
 import contextlib
 import signal
+import socket
+import struct
 import time
 
 import pytest
@@ -53,6 +55,23 @@ def test_a_fin_that_crosses_the_request_proves_it_undelivered(sim, what, method,
         wp.wait_log(r"access .*retry=undelivered")
         assert len(line.connections) == 2
     assert arrived(sim, uniq) == 1
+
+
+def test_a_client_that_leaves_before_the_repeat_is_no_unread_answer(sim):
+    with through_a_line(sim) as (wp, line):
+        first = line.connections[0]
+        first.go_deaf()
+        stall = sim.fault(action="stall_handshake", stage="start", times=-1)
+        sock = wp.connect()
+        sock.sendall(f"GET /in.php?key={KEY}&method=userrecaptcha HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        first.wait_lost()
+        first.fin()
+        sim.wait(lambda _counters: sim.acted(stall) == 1)  # the repeat waits for a connection
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        sock.close()
+        wp.wait_log(r"access .*retry=undelivered client_left=yes")
+        assert " ledger " not in wp.log()
+    assert sim.submits()["made"] == {}
 
 
 def test_a_second_one_in_a_row_is_not_repeated(sim):

@@ -68,6 +68,15 @@ def test_fields(sim, form):
         assert re.search(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line)
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_long_method_leaves_the_rest_of_its_line(sim, form):
+    with Warmpool(sim, **{"log.format": form}) as wp:
+        wp.raw(b"A" * 6000 + b" /x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        line = wp.wait_log(r".*\baccess\b.*\n").group()
+        found = json.loads(line) if form == "json" else text_fields(line)
+        assert found["method"] == "A" * 32 and int(found["status"]) == 404
+
+
 def test_every_line_is_json(sim):
     with Warmpool(sim, **{"log.format": "json", "log.level": "debug"}) as wp:
         get(wp, "/in.php?key=a\"b%00\\")

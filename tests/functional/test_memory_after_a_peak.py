@@ -1,12 +1,16 @@
 """What a peak of large messages took goes back to the system, although requests never cease."""
 import concurrent.futures
+import sys
 import time
 
 import pytest
 
 from crowd import Crowd
-from daemon import Warmpool, is_sanitized
+from daemon import ROOT, Warmpool, is_sanitized
 from replies import submit
+
+sys.path.insert(0, str(ROOT / "tests"))
+from simulator.ca import Authority  # noqa: E402  pylint: disable=wrong-import-position
 
 _UPLOADS = 30
 _BYTES = 2_000_000
@@ -32,3 +36,27 @@ def test_large_messages_leave_no_memory_behind(sim):
         while (kept_kb := wp.memory_kb() - before_kb) > _KEPT_KB:
             assert time.monotonic() < deadline, f"{kept_kb} kB more than before"
             time.sleep(0.2)
+
+
+def test_many_handshakes_leave_no_memory_behind(sim, tmp_path):
+    """OpenSSL holds a ClientHello of the announced length, outside all buffers of ours."""
+    if is_sanitized():
+        pytest.skip("a sanitizer has memory of its own")
+    cert, key = Authority(tmp_path, ["localhost"]).chain("good")
+    hello = b"\x16\x03\x01\x40\x00\x01" + (131_000).to_bytes(3, "big") + b"x" * 16380
+    with Warmpool(sim, listen="tls:127.0.0.1:0", **{"tls.cert_file": cert, "tls.key_file": key}) as wp:
+        before_kb = wp.memory_kb()
+        socks = [wp.connect() for _ in range(400)]
+        for sock in socks:
+            sock.sendall(hello)
+        deadline = time.monotonic() + 5
+        while wp.memory_kb() - before_kb < 2 * _KEPT_KB:
+            assert time.monotonic() < deadline, "the handshakes hold memory"
+            time.sleep(0.05)
+        for sock in socks:
+            sock.close()
+        deadline = time.monotonic() + _PATIENCE_S
+        while (kept_kb := wp.memory_kb() - before_kb) > _KEPT_KB:
+            assert time.monotonic() < deadline, f"{kept_kb} kB more than before"
+            wp.connect().close()  # turns the loop
+            time.sleep(0.5)

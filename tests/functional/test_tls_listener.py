@@ -9,7 +9,7 @@ import pytest
 import requests
 
 import nodejs
-from daemon import BINARY, ROOT, Warmpool, knows_systemd, read_all, read_response
+from daemon import BINARY, ROOT, Warmpool, is_sanitized, knows_systemd, read_all, read_response
 from replies import KEY, arrived, new_uniq
 from simctl import Simulator
 from test_reload import Configured
@@ -272,3 +272,35 @@ def test_a_drain_finishes_what_is_in_flight(sim, authority, files):
             _status, headers, _body, _ = read_response(sock)
             assert headers["connection"] == "close"
             assert sock.recv(1) == b""
+
+
+def test_a_handshake_that_ends_in_a_drain_does_not_delay_it(sim, authority, files):
+    with Warmpool(sim, listen="tls:127.0.0.1:0", drain_s=20, **files) as wp:
+        sock = wp.connect()
+        serial_of(wp, authority)  # accepted after it
+        wp.terminate()
+        wp.wait_log("finishing")
+        began = time.monotonic()
+        with client_context(authority).wrap_socket(sock, server_hostname="localhost") as client:
+            client.settimeout(15)
+            assert client.recv(1) == b""
+        wp.stop()
+        assert time.monotonic() - began < 10
+
+
+def test_a_continue_that_finds_the_socket_full_costs_the_reply_nothing(sim, authority, files, tmp_path):
+    """TLS must be given the same bytes again, or it counts those of the reply as sent."""
+    compiler = shutil.which("cc")
+    if compiler is None or is_sanitized():
+        pytest.skip("needs cc, and a library before all others")
+    library = tmp_path / "full.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-Wall", "-o", str(library),
+                    str(ROOT / "tests/functional/preload_full_socket.c")], check=True)
+    environment = {"LD_PRELOAD": str(library), "PRELOAD_FULL_BYTES": str(25 + 5 + 1 + 16)}  # a record of TLS 1.3
+    with Warmpool(sim, listen="tls:127.0.0.1:0", environment=environment, **files) as wp:
+        with connect(wp, authority) as sock:
+            sock.sendall(b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
+            status, _headers, _body, rest = read_response(sock)
+            assert (status, rest) == (100, b"")
+            sock.sendall(b"abc")
+            assert read_response(sock)[0] == 200

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -18,4 +19,9 @@ static inline void fuzz_expect_none(const char *difference)
 		fprintf(stderr, "found: %s\n", difference);
 		abort();
 	}
+}
+
+static inline void fuzz_must(bool is_so, const char *otherwise)
+{
+	fuzz_expect_none(is_so ? NULL : otherwise);
 }

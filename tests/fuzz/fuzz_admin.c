@@ -7,11 +7,14 @@
 #include "admin/admin.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "base/span.h"
 #include "base/str.h"
 #include "config/config.h"
 #include "fuzz.h"
+#include "net/resolver.h"
 #include "pool/pool.h"
+#include "proxy/proxy.h"
 
 #include <event2/event.h>
 
@@ -24,14 +27,18 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { ANSWER_BYTES = 4096, TURNS_HIGHEST = 20000 };
+enum { ANSWER_BYTES = 1 << 20, TURNS_HIGHEST = 20000 };
 
 struct rig {
 	struct event_base *base;
 	struct clock clock;
 	struct log log;
 	struct config config;
-	struct pool pool; /* zeroed: no connection stands */
+	struct metrics metrics;
+	struct pool pool; /* no connection stands */
+	struct proxy proxy;
+	struct api_key no_key;
+	struct resolver *resolver; /* never started: without an answer */
 	struct admin_view view;
 	struct admin *admin;
 	struct sockaddr_un name; /* in no folder: the kernel chose it */
@@ -41,6 +48,39 @@ struct rig {
 static void must(bool is_so)
 {
 	fuzz_expect_none(is_so ? NULL : strerror(errno));
+}
+
+static void on_nothing(void *owner)
+{
+	(void)owner;
+}
+
+static void set_up_pool(struct rig *rig)
+{
+	const struct pool_setup setup = {.base = rig->base,
+					 .clock = &rig->clock,
+					 .log = &rig->log,
+					 .buffers = &rig->proxy.buffers,
+					 .metrics = &rig->metrics,
+					 .codec = &codec_h1,
+					 .authority = "upstream.invalid"};
+	const struct pool_settings settings = {.size = 25, .queue_size = 1024};
+
+	pool_init(&rig->pool, &setup, &settings);
+	rig->proxy.pool = &rig->pool;
+	rig->proxy.metrics = &rig->metrics;
+	rig->proxy.api_key = &rig->no_key;
+	rig->proxy.upstream_host = "upstream.invalid";
+	rig->proxy.upstream_authority = "upstream.invalid";
+	rig->proxy.on_room = on_nothing;
+	proxy_init(&rig->proxy, rig->base, &rig->clock, &rig->log, &rig->config);
+	rig->resolver = resolver_new(&(struct resolver_setup){.base = rig->base,
+							      .clock = &rig->clock,
+							      .log = &rig->log,
+							      .metrics = &rig->metrics,
+							      .name = "upstream.invalid",
+							      .ttl_max_ms = 300000,
+							      .on_change = on_nothing});
 }
 
 static struct rig *the_rig(void)
@@ -60,8 +100,14 @@ static struct rig *the_rig(void)
 	clock_set_ms(&rig.clock, 1000); /* no deadline ever passes */
 	log_init(&rig.log, STDERR_FILENO);
 	config_init(&rig.config);
-	rig.view = (struct admin_view){
-		.config = &rig.config, .clock = &rig.clock, .pool = &rig.pool, .proxy = NULL};
+	set_up_pool(&rig);
+	rig.view = (struct admin_view){.config = &rig.config,
+				       .clock = &rig.clock,
+				       .pool = &rig.pool,
+				       .proxy = &rig.proxy,
+				       .resolver = rig.resolver,
+				       .log = &rig.log,
+				       .metrics = &rig.metrics};
 	rig.admin = admin_new(&rig.view, rig.base, &rig.clock, &rig.log);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	rig.name_len = sizeof(rig.name);

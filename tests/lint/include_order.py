@@ -20,7 +20,7 @@ EXTERNAL = [
     ("ares", ("net/resolver.", "net/lookup.")),
     ("yaml.h", ("config/config_yaml.c", "config/config_yaml_file.")),
     ("evhtp", ("admin/",)),
-    ("jansson", ("admin/",)),
+    ("jansson", ("admin/", "daemon/status")),
     ("systemd/", ("daemon/service.c",)),
     ("pthread.h", ()),
     ("threads.h", ()),
@@ -146,6 +146,7 @@ def self_test():
         ("net/resolver.c", "#include <ares.h>\n"),
         ("config/config_yaml.c", "#include <yaml.h>\n"),
         ("daemon/service.c", "#include <systemd/sd-daemon.h>\n"),
+        ("daemon/status_table.c", "#include <jansson.h>\n"),
         ("net/a.c", '/* strcpy(a) */ puts("atoi(b)"); snprintf(a, b); my_strcpy(a);\n// gets(x)\n'),
         ("net/a.c", "\n" * 500),
     ]

@@ -8,11 +8,20 @@ declare -A groups=(
   [build]="gcc libc6-dev meson ninja-build pkg-config libevent-dev libssl-dev libc-ares-dev libyaml-dev libjansson-dev libevhtp-dev libonig-dev libsystemd-dev ca-certificates"
   [demo]="python3 openssl iproute2 util-linux"
   [test]="check python3-pytest python3-pytest-timeout python3-pytest-xdist python3-requests python3-aiohttp python3-yaml
-          curl:curl valgrind strace node:nodejs npm:npm procps systemctl:systemd ip:iproute2 unshare:util-linux haproxy:haproxy"
+          curl:curl valgrind strace node:nodejs npm:npm procps systemctl:systemd ip:iproute2 unshare:util-linux haproxy:haproxy
+          promtool:prometheus"
+  [browser]="chromium:chromium"
+  [pictures]="chromium:chromium pngquant:pngquant"
   [fuzz]="clang libclang-rt-14-dev"
+  [static]="clang clang-tidy clang-tools"
+  [coverage]="gcovr"
   [package]="build-essential debhelper lintian man:man-db systemd"
   [bench]="python3 openssl nginx haproxy wrk valgrind strace"
 )
+
+# Of these packages the tests want the program alone: the service that comes along neither starts now nor at the next boot.
+services=(haproxy prometheus)
+policy=/usr/sbin/policy-rc.d # asked by Debian's packages before they start a service
 
 missing() {
   local row
@@ -56,6 +65,29 @@ quietly() {
     -o Acquire::Retries=3 "$@" < /dev/null > "$log" 2>&1
 }
 
+forbid_services() {
+  if [[ ! -e $policy ]]; then
+    printf '#!/bin/sh\nexit 101\n' | as_root /usr/bin/install -m 755 /dev/stdin "$policy"
+    is_policy_ours=1
+  fi
+}
+
+disable_services() {
+  local service
+  for service in "${services[@]}"; do
+    if [[ " ${wanted[*]} " == *" $service "* ]] && command -v systemctl > /dev/null; then
+      as_root systemctl disable "$service.service" > "$log" 2>&1 || true
+    fi
+  done
+}
+
+clean() {
+  rm -f "$log"
+  if [[ -n ${is_policy_ours:-} ]]; then
+    as_root rm -f "$policy"
+  fi
+}
+
 main() {
   local group rows=()
   for group in "$@"; do
@@ -72,12 +104,14 @@ main() {
   fi
   echo "Installing with apt: ${wanted[*]}"
   log=$(mktemp)
-  trap 'rm -f "$log"' EXIT
+  trap clean EXIT
+  forbid_services
   if ! install "${wanted[@]}"; then
     cat "$log" >&2
     echo "need.sh: apt could not install: ${wanted[*]}" >&2
     return 1
   fi
+  disable_services
 }
 
 main "$@"

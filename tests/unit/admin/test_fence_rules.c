@@ -115,4 +115,4 @@ START_TEST(test_bounds)
 END_TEST
 
 SUITE_MAIN("admin/fence_rules", test_what_is_admitted, test_what_is_refused,
-      test_other_networks_are_refused_before_all_else, test_bounds)
+	   test_other_networks_are_refused_before_all_else, test_bounds)

@@ -74,7 +74,7 @@ START_TEST(test_a_pool_that_cannot_keep_up_shows_what_comes)
 	struct load_model model = fit(&sim);
 
 	ck_assert_double_gt(model.measured, 0.98);
-	ck_assert_double_eq(load_model_wait(&model, 7), 1);
+	ck_assert_double_eq_tol(load_model_wait(&model, 7), 1, 1e-12);
 	ck_assert_uint_ge(size_for_target(&model, &sim), 16);
 }
 END_TEST

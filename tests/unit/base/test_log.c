@@ -166,6 +166,31 @@ START_TEST(test_a_message_stays_one_line)
 }
 END_TEST
 
+START_TEST(test_a_long_word_leaves_room_to_close_the_line)
+{
+	static char huge[LOG_LINE_BYTES * 2];
+	int fds[2];
+	struct log log;
+	struct log_line line;
+	size_t len;
+
+	open_pipe(fds);
+	memset(huge, 'a', sizeof(huge));
+	log_init(&log, fds[1]);
+	log.format = LOG_FORMAT_JSON;
+	log_begin(&log, &line, LOG_INFO, "x");
+	log_field_word(&log, &line, LOG_KEY("a"), (struct span){huge, sizeof(huge)});
+	log_field_u64(&log, &line, LOG_KEY("b"), 1);
+	log_end(&log, &line);
+	log_flush(&log);
+	len = take(fds[0]);
+	ck_assert_uint_le(len, LOG_LINE_BYTES);
+	ck_assert_str_eq(received + len - 3, "\"}\n");
+	log_fini(&log);
+	close_both(fds);
+}
+END_TEST
+
 START_TEST(test_lines_are_bounded_and_still_end_well)
 {
 	static char huge[LOG_LINE_BYTES * 2];
@@ -428,6 +453,7 @@ END_TEST
 SUITE_MAIN("base/log", test_text_lines_have_time_level_object_and_message,
 	   test_the_journal_gets_a_priority_instead, test_json_lines_are_objects,
 	   test_values_are_escaped, test_numbers, test_a_message_stays_one_line,
+	   test_a_long_word_leaves_room_to_close_the_line,
 	   test_lines_are_bounded_and_still_end_well,
 	   test_a_full_pipe_does_not_block_and_drops_are_counted, test_a_full_socket_does_not_block,
 	   test_a_reader_that_has_gone_is_no_end, test_a_file_gets_everything,

@@ -93,6 +93,8 @@ START_TEST(test_forms)
 		{{"--set", "a=b=c"}, CLI_RUN, NULL, {"a=b=c"}},
 		{{"options"}, CLI_OPTIONS, NULL, {NULL}},
 		{{"doctor", "-c", "a", "--set", "pool.size=5"}, CLI_DOCTOR, "a", {"pool.size=5"}},
+		{{"status", "--json", "-c", "a"}, CLI_STATUS, "a", {NULL}},
+		{{"--watch", "status"}, CLI_STATUS, NULL, {NULL}},
 		{{"--version"}, CLI_VERSION, NULL, {NULL}},
 		{{"check", "--help", "--nonsense"}, CLI_HELP, NULL, {NULL}},
 	};
@@ -128,8 +130,12 @@ START_TEST(test_wrong_usage_is_explained)
 	} cases[] = {
 		{{"chek"}, "warmpool: no command 'chek'; did you mean check?\n"},
 		{{"serve"}, "warmpool: no command 'serve'; `warmpool --help` shows the usage\n"},
-		{{"status"},
-		 "warmpool: status: not in this version; `warmpool --help` shows the usage\n"},
+		{{"status", "--watch", "--json"},
+		 "warmpool: either --watch or --json; `warmpool --help` shows the usage\n"},
+		{{"--watch"},
+		 "warmpool: only `warmpool status` takes --watch; `warmpool --help` shows the usage\n"},
+		{{"check", "--json"},
+		 "warmpool: only `warmpool status` takes --json; `warmpool --help` shows the usage\n"},
 		{{"run", "check"},
 		 "warmpool: one argument too many: 'check'; `warmpool --help` shows the usage\n"},
 		{{"-x"}, "warmpool: no option '-x'; `warmpool --help` shows the usage\n"},

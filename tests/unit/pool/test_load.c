@@ -208,15 +208,15 @@ START_TEST(test_the_share_that_found_so_much)
 		ask(i);
 	}
 	load_read(&load, now_us, &report);
-	ck_assert_double_eq(load_share_found(&report.recent, 0), 1);
+	ck_assert_double_eq_tol(load_share_found(&report.recent, 0), 1, 1e-12);
 	ck_assert_double_eq_tol(load_share_found(&report.recent, 10), 0.90, 1e-9);
 	ck_assert_double_eq_tol(load_share_found(&report.recent, 63), 0.37, 1e-9);
 	ck_assert_double_eq_tol(load_share_found(&report.recent, 64), 0.36, 1e-9);
 	/* Four to a cell there. */
 	ck_assert_double_eq_tol(load_share_found(&report.recent, 65), 0.35, 1e-9);
 	ck_assert_double_eq_tol(load_share_found(&report.recent, 99), 0.01, 1e-9);
-	ck_assert_double_eq(load_share_found(&report.recent, 100), 0);
-	ck_assert_double_eq(load_share_found(&(struct load_window){0}, 0), 0);
+	ck_assert_double_eq_tol(load_share_found(&report.recent, 100), 0, 1e-12);
+	ck_assert_double_eq_tol(load_share_found(&(struct load_window){0}, 0), 0, 1e-12);
 }
 END_TEST
 
@@ -226,8 +226,10 @@ START_TEST(test_any_demand_has_a_cell)
 		begin();
 		ask(demand);
 		load_read(&load, now_us, &report);
-		ck_assert_double_eq(load_share_found(&report.recent, demand * 15 / 16), 1);
-		ck_assert_double_eq(load_share_found(&report.recent, demand + demand / 15 + 1), 0);
+		ck_assert_double_eq_tol(load_share_found(&report.recent, demand * 15 / 16), 1,
+					1e-12);
+		ck_assert_double_eq_tol(load_share_found(&report.recent, demand + demand / 15 + 1),
+					0, 1e-12);
 	}
 	begin();
 	ask(UINT64_MAX);
@@ -235,8 +237,9 @@ START_TEST(test_any_demand_has_a_cell)
 	pass_s(3600);
 	load_read(&load, now_us, &report);
 	ck_assert_uint_eq(report.recent.peak_demand, LOAD_DEMAND_MOST);
-	ck_assert_double_eq(
-		load_share_found(&report.windows[0], UINT64_C(15) * LOAD_DEMAND_MOST / 16), 1);
+	ck_assert_double_eq_tol(
+		load_share_found(&report.windows[0], UINT64_C(15) * LOAD_DEMAND_MOST / 16), 1,
+		1e-12);
 	/* The most that there can be does not overflow in an hour. */
 	ck_assert_double_eq_tol((double)report.before.demand_square_us,
 				55.0 * 60e6 * LOAD_DEMAND_MOST * LOAD_DEMAND_MOST, 1e9);
