@@ -114,10 +114,18 @@ static void drain(struct client *client)
 	}
 }
 
+/* So much room is wanted for the next bytes of the present request. */
+static size_t step_bytes(const struct client *client)
+{
+	if (client->phase != CLIENT_BODY) {
+		return READ_STEP_BYTES;
+	}
+	return client->exchange->framing == HTTP_CHUNKED ? BODY_STEP_BYTES : 1;
+}
+
 /* Where the next bytes go, with room made for them; NULL when reading was stopped, or when there is none: *ret_err then says so. */
 static struct buffer *input_of(struct client *client, enum err *ret_err)
 {
-	struct proxy *proxy = client->proxy;
 	struct buffer *in = &client->ahead;
 	size_t step = READ_STEP_BYTES;
 	enum err err;
@@ -130,11 +138,7 @@ static struct buffer *input_of(struct client *client, enum err *ret_err)
 	} else {
 		client_begin_request(client);
 		in = &client->exchange->in;
-		if (client->phase == CLIENT_BODY && client->exchange->framing == HTTP_CHUNKED) {
-			step = BODY_STEP_BYTES;
-		} else if (client->phase == CLIENT_BODY) {
-			step = 1;
-		}
+		step = step_bytes(client);
 	}
 	if (buffer_room_bytes(in) >= step) {
 		return in;
@@ -143,7 +147,7 @@ static struct buffer *input_of(struct client *client, enum err *ret_err)
 		/* A head beyond the first block is mostly a large target: in few steps. */
 		step = MAX(step, MIN(3 * in->len_bytes, (size_t)HEAD_STEP_BYTES_MOST));
 	}
-	err = buffer_reserve(&proxy->buffers, in, step);
+	err = buffer_reserve(&client->proxy->buffers, in, step);
 	if (err == ERR_NONE) {
 		return in;
 	}
