@@ -17,7 +17,7 @@ enum {
 	PEAK_EXCHANGES = 64, /* more at a time are a peak, after which memory is given back */
 	KEPT_AFTER_PEAK = 32,
 	DRAIN_IDLE_MS = 1000,
-	GIVE_BACK_MS = 10000, /* between two looks at memory that a peak has left behind */
+	GIVE_BACK_MS = 1000, /* between two looks at memory that a peak has left behind */
 	GIVE_BACK_BYTES = 8 << 20,
 };
 

@@ -28,14 +28,15 @@ def _use_each(sim, wp):
 
 
 def _steady_kb(wp):
-    """Its private memory once two looks in a row agree."""
-    last = None
-    for _ in range(100):
+    """Its private memory once it has not changed for longer than a peak's memory is kept (proxy.c: a second)."""
+    last, since = None, time.monotonic()
+    for _ in range(200):
         now = wp.memory_kb()
-        if now == last:
+        if now != last:
+            last, since = now, time.monotonic()
+        elif time.monotonic() - since > 1.5:
             return now
-        last = now
-        time.sleep(0.2)
+        time.sleep(0.1)
     raise AssertionError("memory does not settle")
 
 
