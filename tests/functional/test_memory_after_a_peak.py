@@ -15,7 +15,7 @@ from simulator.ca import Authority  # noqa: E402  pylint: disable=wrong-import-p
 _UPLOADS = 30
 _BYTES = 2_000_000
 _KEPT_KB = 20 << 10              # far below what the peak held
-_PATIENCE_S = 18                 # memory is looked after every 10 s
+_PATIENCE_S = 18                 # memory is looked after every second; a busy machine is late
 
 
 def _peak(wp):
