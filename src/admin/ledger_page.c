@@ -78,10 +78,9 @@ json_t *ledger_records(const struct records *records, size_t most)
 	return array;
 }
 
-int ledger_write_page(const struct admin_view *view, struct page *page)
+json_t *ledger_totals(const struct admin_view *view)
 {
 	const struct metrics *metrics = view->metrics;
-	const struct records *ledger = &view->proxy->ledger;
 	json_t *object = json_object();
 	uint64_t unknown = 0;
 	uint64_t unread = 0;
@@ -92,6 +91,14 @@ int ledger_write_page(const struct admin_view *view, struct page *page)
 	}
 	json_put_u64(object, "unknown", unknown);
 	json_put_u64(object, "unread", unread);
+	return object;
+}
+
+int ledger_write_page(const struct admin_view *view, struct page *page)
+{
+	const struct records *ledger = &view->proxy->ledger;
+	json_t *object = ledger_totals(view);
+
 	json_put_u64(object, "kept", records_count(ledger));
 	json_put(object, "records", ledger_records(ledger, LEDGER_RECORDS));
 	json_write(object, page);

@@ -20,5 +20,8 @@ struct records;
 
 int ledger_write_page(const struct admin_view *view, struct page *page);
 
+/* "unknown" and "unread" alone: how many there were since the start, kept or not. */
+json_t *ledger_totals(const struct admin_view *view);
+
 /* The newest records of a ring, in that form. */
 json_t *ledger_records(const struct records *records, size_t most);

@@ -88,53 +88,17 @@ static json_t *write_latencies(const struct admin_view *view)
 /* --- counts --- */
 
 /* The counters of one label that are not 0. */
-static json_t *write_counters(const uint64_t *counters, unsigned count,
-			      const char *(*name)(unsigned index))
+static json_t *write_counters(const uint64_t *counters, const struct metric_label *label)
 {
 	json_t *object = json_object();
 
-	for (unsigned i = 0; i < count; i++) {
+	for (unsigned i = 0; i < label->count; i++) {
 		if (counters[i] > 0) {
-			json_put_u64(object, name(i), counters[i]);
+			json_put_u64(object, label->value(i), counters[i]);
 		}
 	}
 	return object;
 }
-
-static const char *error_name(unsigned index)
-{
-	return err_name((enum err)index);
-}
-
-#define TEXT(value, text) text,
-static const char *class_name(unsigned index)
-{
-	static const char *const names[] = {METRIC_CLASS_VALUES(TEXT)};
-
-	return names[index];
-}
-
-static const char *code_name(unsigned index)
-{
-	static const char *const names[] = {METRIC_CODE_VALUES(TEXT)};
-
-	return names[index];
-}
-
-static const char *answer_name(unsigned index)
-{
-	static const char *const names[] = {METRIC_ANSWER_VALUES(TEXT)};
-
-	return names[index];
-}
-
-static const char *evidence_label(unsigned index)
-{
-	static const char *const names[] = {METRIC_EVIDENCE_VALUES(TEXT)};
-
-	return names[index];
-}
-#undef TEXT
 
 static json_t *write_requests(const struct admin_view *view)
 {
@@ -153,30 +117,12 @@ static json_t *write_requests(const struct admin_view *view)
 	}
 	json_put_u64(object, "total", total);
 	json_put_u64(object, "in_flight", view->proxy->exchanges.count);
-	json_put(object, "by_class", write_counters(by_class, METRIC_CLASS_COUNT, class_name));
-	json_put(object, "by_status", write_counters(by_code, METRIC_CODE_COUNT, code_name));
-	json_put(object, "errors", write_counters(metrics->refused, METRIC_ERR_COUNT, error_name));
-	json_put(object, "answers",
-		 write_counters(metrics->answers, METRIC_ANSWER_COUNT, answer_name));
-	json_put(object, "repeats",
-		 write_counters(metrics->repeats, METRIC_EVIDENCE_COUNT, evidence_label));
+	json_put(object, "by_class", write_counters(by_class, &metric_label_CLASS));
+	json_put(object, "by_status", write_counters(by_code, &metric_label_CODE));
+	json_put(object, "errors", write_counters(metrics->refused, &metric_label_ERR));
+	json_put(object, "answers", write_counters(metrics->answers, &metric_label_ANSWER));
+	json_put(object, "repeats", write_counters(metrics->repeats, &metric_label_EVIDENCE));
 	json_put(object, "last_errors", ledger_records(&view->proxy->errors, ERRORS_SHOWN));
-	return object;
-}
-
-static json_t *write_ledger(const struct admin_view *view)
-{
-	const struct metrics *metrics = view->metrics;
-	json_t *object = json_object();
-	uint64_t unknown = 0;
-	uint64_t unread = 0;
-
-	for (unsigned i = 0; i < METRIC_CLASS_COUNT; i++) {
-		unknown += metrics->unknown_fates[i];
-		unread += metrics->unread_answers[i];
-	}
-	json_put_u64(object, "unknown", unknown);
-	json_put_u64(object, "unread", unread);
 	return object;
 }
 
@@ -230,7 +176,7 @@ int status_write_page(const struct admin_view *view, struct page *page)
 	json_put(object, "requests", write_requests(view));
 	json_put(object, "advice", advice_summary(view));
 	json_put(object, "latencies", write_latencies(view));
-	json_put(object, "ledger", write_ledger(view));
+	json_put(object, "ledger", ledger_totals(view));
 	json_put(object, "process", write_process(view));
 	json_write(object, page);
 	return 200;

@@ -21,14 +21,14 @@ static const char *end_value(unsigned index)
                                                                                            \
 		return texts[index];                                                       \
 	}                                                                                  \
-	static const struct metric_label label_##label = {name, 0, METRIC_##label##_COUNT, \
+	const struct metric_label metric_label_##label = {name, 0, METRIC_##label##_COUNT, \
 							  value_of_##label};
 METRIC_LABELS(LABEL)
 #undef LABEL
 #undef TEXT
 
-static const struct metric_label label_ERR = {"error", 1, ERR_COUNT, err_value};
-static const struct metric_label label_END = {"reason", 1, END_COUNT, end_value};
+const struct metric_label metric_label_ERR = {"error", 1, ERR_COUNT, err_value};
+const struct metric_label metric_label_END = {"reason", 1, END_COUNT, end_value};
 
 #define KIND_SECONDS METRIC_SECONDS
 #define KIND_NUMBER  METRIC_NUMBER
@@ -37,14 +37,14 @@ static const struct metric_label label_END = {"reason", 1, END_COUNT, end_value}
 
 const struct metric metrics_table[] = {
 #define COUNTER(field, name, help)           ROW(field, name, help, METRIC_COUNTER, NULL)
-#define COUNTER_BY(field, label, name, help) ROW(field, name, help, METRIC_COUNTER, &label_##label)
+#define COUNTER_BY(field, label, name, help) ROW(field, name, help, METRIC_COUNTER, &metric_label_##label)
 #define COUNTER_BY2(field, a, b, name, help) \
-	ROW(field, name, help, METRIC_COUNTER, &label_##a, &label_##b)
+	ROW(field, name, help, METRIC_COUNTER, &metric_label_##a, &metric_label_##b)
 #define GAUGE(field, name, help)            ROW(field, name, help, METRIC_GAUGE, NULL)
-#define GAUGE_BY(field, label, name, help)  ROW(field, name, help, METRIC_GAUGE, &label_##label)
+#define GAUGE_BY(field, label, name, help)  ROW(field, name, help, METRIC_GAUGE, &metric_label_##label)
 #define HISTOGRAM(field, scale, name, help) ROW(field, name, help, KIND_##scale, NULL)
 #define HISTOGRAM_BY(field, label, scale, name, help) \
-	ROW(field, name, help, KIND_##scale, &label_##label)
+	ROW(field, name, help, KIND_##scale, &metric_label_##label)
 #include "base/metrics.def"
 };
 

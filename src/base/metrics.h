@@ -136,5 +136,12 @@ struct metric {
 	const struct metric_label *labels[2]; /* NULL from where there is none */
 };
 
+/* metric_label_CLASS and so on. */
+#define METRIC_LABEL_OF(label, name) extern const struct metric_label metric_label_##label;
+METRIC_LABELS(METRIC_LABEL_OF)
+#undef METRIC_LABEL_OF
+extern const struct metric_label metric_label_ERR;
+extern const struct metric_label metric_label_END;
+
 extern const struct metric metrics_table[];
 extern const size_t metrics_table_count;

@@ -6,10 +6,6 @@
 #include <ctype.h>
 #include <string.h>
 
-#define TEXT(value, text) text,
-static const char *const kinds[] = {METRIC_ANSWER_VALUES(TEXT)};
-#undef TEXT
-
 static const char *skip_blanks(const char *at, const char *end)
 {
 	while (at < end && (*at == ' ' || *at == '\t' || *at == '\r' || *at == '\n')) {
@@ -88,7 +84,7 @@ unsigned answer_kind(unsigned status, struct span body)
 		return METRIC_ANSWER_NOT_READY;
 	}
 	for (unsigned i = METRIC_ANSWER_NOT_READY + 1; i < METRIC_ANSWER_OTHER_ERROR; i++) {
-		if (span_is(text, span_of(kinds[i]))) {
+		if (span_is(text, span_of(metric_label_ANSWER.value(i)))) {
 			return i;
 		}
 	}

@@ -159,11 +159,22 @@ static struct buffer *input_of(struct client *client, enum err *ret_err)
 	return NULL;
 }
 
-/* Nothing came: then there is no request yet. */
-static void forget_empty_request(struct client *client)
+/* A read that brought nothing. */
+static void read_nothing(struct client *client, enum io_status status)
 {
-	if (client->phase == CLIENT_IDLE && client->exchange != NULL) {
-		exchange_finish(client->exchange);
+	switch (status) {
+	case IO_AGAIN:
+		if (client->phase == CLIENT_IDLE && client->exchange != NULL) {
+			exchange_finish(client->exchange); /* there is no request yet */
+		}
+		break;
+	case IO_END:
+		read_end(client);
+		break;
+	case IO_OK:
+	case IO_FAILED:
+		client_close(client);
+		break;
 	}
 }
 
@@ -171,20 +182,12 @@ static void forget_empty_request(struct client *client)
 static void read_without_room(struct client *client, enum err err)
 {
 	char byte;
+	enum io_status status = stream_read(&client->stream, &byte, 1).status;
 
-	switch (stream_read(&client->stream, &byte, 1).status) {
-	case IO_OK:
+	if (status == IO_OK) {
 		client_refuse(client, err);
-		break;
-	case IO_AGAIN:
-		forget_empty_request(client);
-		break;
-	case IO_END:
-		read_end(client);
-		break;
-	case IO_FAILED:
-		client_close(client);
-		break;
+	} else {
+		read_nothing(client, status);
 	}
 }
 
@@ -213,24 +216,15 @@ static void on_readable(void *owner)
 		room = MIN(room, AHEAD_BYTES - in->len_bytes);
 	}
 	io = stream_read(&client->stream, in->data + in->len_bytes, MIN(room, READ_MAX_BYTES));
-	switch (io.status) {
-	case IO_OK:
-		in->len_bytes += io.bytes;
-		client->proxy->metrics->client_bytes_in += io.bytes;
-		client_advance(client);
-		if (client->stream.is_reading && stream_has_pending(&client->stream)) {
-			stream_poke(&client->stream);
-		}
-		break;
-	case IO_AGAIN:
-		forget_empty_request(client);
-		break;
-	case IO_END:
-		read_end(client);
-		break;
-	case IO_FAILED:
-		client_close(client);
-		break;
+	if (io.status != IO_OK) {
+		read_nothing(client, io.status);
+		return;
+	}
+	in->len_bytes += io.bytes;
+	client->proxy->metrics->client_bytes_in += io.bytes;
+	client_advance(client);
+	if (client->stream.is_reading && stream_has_pending(&client->stream)) {
+		stream_poke(&client->stream);
 	}
 }
 
