@@ -18,20 +18,22 @@
 
 struct level_look {
 	const char *name;
-	const char *between;  /* the name, after a time and before an object */
-	const char *priority; /* sd-daemon(3) */
+	struct log_name between; /* the name, after a time and before an object */
+	const char *priority;    /* sd-daemon(3) */
 	const char *colour;
 };
 
 static const struct level_look looks[] = {
-	[LOG_ERROR] = {"error", " error ", "<3>", "\033[31m"},
-	[LOG_WARNING] = {"warning", " warning ", "<4>", "\033[33m"},
-	[LOG_INFO] = {"info", " info ", "<6>", ""},
-	[LOG_DEBUG] = {"debug", " debug ", "<7>", "\033[2m"},
+	[LOG_ERROR] = {"error", LOG_NAME(" error "), "<3>", "\033[31m"},
+	[LOG_WARNING] = {"warning", LOG_NAME(" warning "), "<4>", "\033[33m"},
+	[LOG_INFO] = {"info", LOG_NAME(" info "), "<6>", ""},
+	[LOG_DEBUG] = {"debug", LOG_NAME(" debug "), "<7>", "\033[2m"},
 };
 
 /* The longest escape; what a field needs beside its key and text; what closes a line. */
 enum { ESCAPE_BYTES = 6, FIELD_BYTES = 32, CLOSING_BYTES = 2 };
+
+enum { TIME_BYTES = sizeof("2026-11-23T09:30:00.123Z") - 1 };
 
 /* systemd says which of our descriptors is the journal's: "DEVICE:INODE" (systemd.exec(5), $JOURNAL_STREAM). */
 static bool is_journal(const struct stat *info)
@@ -89,6 +91,13 @@ static void put_text(struct log_line *line, const char *text)
 static size_t room_in(const struct log_line *line)
 {
 	return sizeof(line->text) - 1 - line->len;
+}
+
+/* Where room is known: a copy of a known size, without the call that _FORTIFY_SOURCE makes of memcpy(). */
+static void put_name(struct log_line *line, const struct log_name *name)
+{
+	__builtin_memcpy(line->text + line->len, name->bytes, sizeof(name->bytes));
+	line->len += name->len;
 }
 
 static bool is_plain(char c)
@@ -154,8 +163,8 @@ static void put_message(struct log_line *line, struct span text)
 static void put_time(struct log_line *line)
 {
 	static _Thread_local time_t cached_second = -1;
-	static _Thread_local char text[40];
-	static _Thread_local size_t ms_at;
+	static _Thread_local char text[TIME_BYTES + 1];
+	char *ms_text = text + TIME_BYTES - 4;
 	struct timespec now;
 	unsigned ms;
 
@@ -164,14 +173,15 @@ static void put_time(struct log_line *line)
 		struct tm parts;
 
 		gmtime_r(&now.tv_sec, &parts);
-		ms_at = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S.000Z", &parts) - 4;
+		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S.000Z", &parts);
 		cached_second = now.tv_sec;
 	}
 	ms = (unsigned)(now.tv_nsec / 1000000);
-	text[ms_at] = (char)('0' + ms / 100);
-	text[ms_at + 1] = (char)('0' + ms / 10 % 10);
-	text[ms_at + 2] = (char)('0' + ms % 10);
-	put(line, text, ms_at + 4);
+	ms_text[0] = (char)('0' + ms / 100);
+	ms_text[1] = (char)('0' + ms / 10 % 10);
+	ms_text[2] = (char)('0' + ms % 10);
+	__builtin_memcpy(line->text + line->len, text, TIME_BYTES); /* near its begin */
+	line->len += TIME_BYTES;
 }
 
 void log_begin(const struct log *log, struct log_line *line, enum log_level level,
@@ -202,7 +212,7 @@ void log_begin(const struct log *log, struct log_line *line, enum log_level leve
 		put_text(line, look->name);
 		put_text(line, "\033[0m ");
 	} else if (!log->has_priority) {
-		put_text(line, look->between);
+		put_name(line, &look->between);
 	}
 	put_text(line, object);
 }
@@ -210,15 +220,28 @@ void log_begin(const struct log *log, struct log_line *line, enum log_level leve
 /* False when a line is too full for another field: room for a number of FIELD_BYTES stays. */
 static bool put_key(const struct log *log, struct log_line *line, const struct log_key *key)
 {
-	struct span name = log->format == LOG_FORMAT_JSON ? key->json : key->text;
+	const struct log_name *name = log->format == LOG_FORMAT_JSON ? &key->json : &key->text;
 
-	if (room_in(line) < name.len + FIELD_BYTES + CLOSING_BYTES) {
+	if (room_in(line) < sizeof(name->bytes) + FIELD_BYTES + CLOSING_BYTES) {
 		return false;
 	}
-	memcpy(line->text + line->len, name.data, name.len);
-	line->len += name.len;
+	put_name(line, name);
 	return true;
 }
+
+/* What stands in text without quotes: printable ASCII but for space, quote, equals sign and backslash. */
+/* clang-format off */
+static const bool is_bare[UCHAR_MAX + 1] = {
+	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* 0x00 */
+	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* 0x10 */
+	0, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, /* 0x20 */
+	1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, /* 0x30 */
+	1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, /* 0x40 */
+	1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, /* 0x50 */
+	1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, /* 0x60 */
+	1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, /* 0x70; none from 0x80 on */
+};
+/* clang-format on */
 
 /* Copies what may stand in text as it is, without quotes and escapes. False, with the line as it was, when that is not all. */
 static bool put_bare(struct log_line *line, struct span value)
@@ -229,12 +252,10 @@ static bool put_bare(struct log_line *line, struct span value)
 		return false;
 	}
 	for (size_t i = 0; i < value.len; i++) {
-		unsigned char c = (unsigned char)value.data[i];
-
-		if (c <= ' ' || c == '"' || c == '\\' || c == '=' || c >= 0x7f) {
+		if (!is_bare[(unsigned char)value.data[i]]) {
 			return false;
 		}
-		out[i] = (char)c;
+		out[i] = value.data[i];
 	}
 	line->len += value.len;
 	return true;
@@ -261,10 +282,15 @@ void log_field_word(const struct log *log, struct log_line *line, const struct l
 {
 	bool is_quoted = log->format == LOG_FORMAT_JSON;
 
-	if (put_key(log, line, key)) {
-		put(line, "\"", is_quoted ? 1 : 0);
-		put(line, value.data, MIN(value.len, room_in(line) - 1 - CLOSING_BYTES));
-		put(line, "\"", is_quoted ? 1 : 0);
+	if (!put_key(log, line, key)) {
+		return;
+	}
+	if (is_quoted) {
+		line->text[line->len++] = '"';
+	}
+	put(line, value.data, MIN(value.len, room_in(line) - CLOSING_BYTES));
+	if (is_quoted) {
+		line->text[line->len++] = '"';
 	}
 }
 

@@ -20,7 +20,7 @@
 
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
-enum { LOG_BUFFER_BYTES = 256 * 1024, LOG_LINE_BYTES = 4096 };
+enum { LOG_BUFFER_BYTES = 256 * 1024, LOG_LINE_BYTES = 4096, LOG_NAME_BYTES = 24 };
 
 struct log {
 	int fd; /* borrowed */
@@ -61,17 +61,25 @@ void log_begin(const struct log *log, struct log_line *line, enum log_level leve
 	       const char *object);
 /* A field's name, as both formats write it: log_field_u64(log, &line, LOG_KEY("status"), 200). */
 struct log_key {
-	struct span text; /* " status=" */
-	struct span json; /* ",\"status\":" */
+	struct log_name {
+		size_t len;
+		char bytes[LOG_NAME_BYTES]; /* copied whole: a known size takes moves, not a call */
+	} text, json;                       /* " status=", ",\"status\":" */
 };
-#define LOG_KEY(name) (&(const struct log_key){SPAN(" " name "="), SPAN(",\"" name "\":")})
+#define LOG_NAME(literal)                    \
+	{                                    \
+		sizeof(literal) - 1, literal \
+	}
+#define LOG_KEY(name)                                                               \
+	__extension__({                                                             \
+		static const struct log_key log_key = {LOG_NAME(" " name "="),      \
+						       LOG_NAME(",\"" name "\":")}; \
+		&log_key;                                                           \
+	})
 /* One with its value, a plain word: an initializer, for tables of them. */
-#define LOG_PAIR(name, word)                                                                   \
-	{                                                                                      \
-		{" " name "=" word, sizeof(" " name "=" word) - 1},                            \
-		{                                                                              \
-			",\"" name "\":\"" word "\"", sizeof(",\"" name "\":\"" word "\"") - 1 \
-		}                                                                              \
+#define LOG_PAIR(name, word)                                                        \
+	{                                                                           \
+		LOG_NAME(" " name "=" word), LOG_NAME(",\"" name "\":\"" word "\"") \
 	}
 
 void log_field_text(const struct log *log, struct log_line *line, const struct log_key *key,

@@ -236,7 +236,7 @@ size_t str_put_u64(char *out, uint64_t value)
 	size_t len = 1;
 	size_t at;
 
-	for (uint64_t rest = value; rest >= 10; rest /= 10) {
+	for (uint64_t limit = 10; value >= limit && len < STR_U64_BYTES; limit *= 10) {
 		len++;
 	}
 	for (at = len; at > 1; value /= 10) {

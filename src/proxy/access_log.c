@@ -49,7 +49,23 @@ static uint64_t between_us(uint64_t from_us, uint64_t to_us)
 static void put_client(const struct log *log, struct log_line *line,
 		       const struct exchange *exchange)
 {
-	log_field_text(log, line, LOG_KEY("client"), exchange_client_name(exchange));
+	struct span name = exchange_client_name(exchange);
+
+	if (exchange->named_by == TENANT_ADDRESS) {
+		log_field_word(log, line, LOG_KEY("client"), name);
+	} else {
+		log_field_text(log, line, LOG_KEY("client"), name);
+	}
+}
+
+/* One with a known class is one of the profile's own, a plain word. */
+static void put_path(const struct log *log, struct log_line *line, const struct exchange *exchange)
+{
+	if (exchange->is_request_whole && exchange->class != PROFILE_OTHER) {
+		log_field_word(log, line, LOG_KEY("path"), path_of(exchange));
+	} else {
+		log_field_text(log, line, LOG_KEY("path"), path_of(exchange));
+	}
 }
 
 void access_log_write(const struct exchange *exchange)
@@ -67,7 +83,7 @@ void access_log_write(const struct exchange *exchange)
 		       exchange->is_request_whole ? &classes[exchange->class] : &no_class);
 	log_field_word(log, &line, LOG_KEY("method"),
 		       method_of(exchange)); /* a token of RFC 9110 */
-	log_field_text(log, &line, LOG_KEY("path"), path_of(exchange));
+	put_path(log, &line, exchange);
 	log_field_u64(log, &line, LOG_KEY("status"), exchange->status);
 	log_field_u64(log, &line, LOG_KEY("bytes"), exchange->reply_bytes);
 	log_field_ms(log, &line, LOG_KEY("queue_ms"),
@@ -99,7 +115,7 @@ static void begin_warning(const struct exchange *exchange, struct log_line *line
 	log_begin(log, line, LOG_WARNING, "ledger");
 	put_client(log, line, exchange);
 	log_field_text(log, line, LOG_KEY("class"), span_of(profile_class_name(exchange->class)));
-	log_field_text(log, line, LOG_KEY("path"), path_of(exchange));
+	put_path(log, line, exchange);
 }
 
 void access_log_unknown(const struct exchange *exchange, enum err cause, const char *reason,

@@ -1,7 +1,7 @@
 """Instructions and heap allocations a request, in user space, by callgrind.
 
 The counts begin and end while the load runs, so that what they show is the path that every request takes, and no connection's
-opening. What OpenSSL has libc do (memory, copies) is OpenSSL's.
+opening: warmpool keeps all of its pool open. What OpenSSL has libc do (memory, copies) is OpenSSL's.
 """
 import collections
 import pathlib
@@ -16,6 +16,7 @@ LOAD = "keepalive-32"  # what is measured unless others are asked for
 TLS = ("libssl", "libcrypto")
 UNSEEN = "unseen"  # ours, without what others see of it
 _UNSEEN = {"log.access": "false", "admin.listen": "off"}
+_FOR_TLS = {"openssl_take", "openssl_resize", "openssl_give"}  # src/net/tls_memory.c
 _ALLOCATORS = {"malloc", "calloc", "realloc", "reallocarray", "memalign", "posix_memalign", "aligned_alloc"}
 _COST = re.compile(r"^(?:\+|-)?(?:\d+|\*) (\d+)")
 
@@ -32,7 +33,7 @@ class Profile:
         self.allocations = collections.Counter()
         self.libc_for_tls = 0
         place = function = callee = callee_place = "?"
-        is_callee_cost = False
+        is_callee_cost = for_tls = False
         for line in text.splitlines():
             if line.startswith("ob="):
                 place = callee_place = pathlib.Path(line[3:]).name
@@ -44,13 +45,14 @@ class Profile:
                 callee = line[4:].partition("'")[0]
             elif line.startswith("calls="):
                 is_callee_cost = True
+                for_tls = is_tls(place) or function.partition(".")[0] in _FOR_TLS
                 if callee in _ALLOCATORS:
-                    self.allocations[place] += int(line[6:].split()[0])
+                    self.allocations[TLS[0] if for_tls else place] += int(line[6:].split()[0])
             elif match := _COST.match(line):
                 if not is_callee_cost:
                     self.cost[place, function] += int(match.group(1))
                     continue
-                if is_tls(place) and callee_place.startswith("libc.so"):
+                if for_tls and callee_place.startswith("libc.so"):
                     self.libc_for_tls += int(match.group(1))
                 is_callee_cost, callee_place = False, place
 
@@ -74,7 +76,7 @@ def _profile(ground, kind, upstream, load, seconds, settings=None):
     wrapper = ["valgrind", "-q", "--tool=callgrind", "--compress-strings=no", "--compress-pos=no",
                f"--callgrind-out-file={file}"]
     with Proxy(kind, ground, upstream.port, load.pool, wrapper=wrapper, single=True,
-               large_heads=load.kind == "target", settings=settings) as proxy:
+               large_heads=load.kind == "target", settings={"pool.min_idle": load.pool, **(settings or {})}) as proxy:
         proxy.wait_ready(120)
         with under(ground, proxy.port, load, seconds + 60, 3 if seconds < 5 else 6):
             _control("--zero", proxy.pid)
