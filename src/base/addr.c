@@ -121,11 +121,23 @@ static char *write_unix(const struct addr *addr, char out[ADDR_TEXT_BYTES])
 	return out;
 }
 
+/* inet_ntop() does it with sprintf(), once for each client that connects. */
+static void write_v4(const struct in_addr *ip, char out[INET_ADDRSTRLEN])
+{
+	const unsigned char *bytes = (const unsigned char *)ip;
+	size_t len = 0;
+
+	for (unsigned i = 0; i < sizeof(*ip); i++) {
+		len += str_put_u64(out + len, bytes[i]);
+		out[len++] = i + 1 < sizeof(*ip) ? '.' : '\0';
+	}
+}
+
 char *addr_write_ip(const struct addr *addr, char out[ADDR_TEXT_BYTES])
 {
 	out[0] = '\0';
 	if (addr->sa.any.sa_family == AF_INET) {
-		inet_ntop(AF_INET, &addr->sa.v4.sin_addr, out, ADDR_TEXT_BYTES);
+		write_v4(&addr->sa.v4.sin_addr, out);
 	} else if (addr->sa.any.sa_family == AF_INET6) {
 		inet_ntop(AF_INET6, &addr->sa.v6.sin6_addr, out, ADDR_TEXT_BYTES);
 	} else if (addr->sa.any.sa_family == AF_UNIX) {
@@ -139,7 +151,7 @@ char *addr_write(const struct addr *addr, char out[ADDR_TEXT_BYTES])
 	char ip[INET6_ADDRSTRLEN];
 
 	if (addr->sa.any.sa_family == AF_INET) {
-		inet_ntop(AF_INET, &addr->sa.v4.sin_addr, ip, sizeof(ip));
+		write_v4(&addr->sa.v4.sin_addr, ip);
 		snprintf(out, ADDR_TEXT_BYTES, "%s:%u", ip, addr_port(addr));
 	} else if (addr->sa.any.sa_family == AF_INET6) {
 		inet_ntop(AF_INET6, &addr->sa.v6.sin6_addr, ip, sizeof(ip));

@@ -7,6 +7,7 @@
 #include "daemon/reload.h"
 #include "daemon/status.h"
 #include "daemon/worker.h"
+#include "net/tls_memory.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -69,6 +70,7 @@ int main(int argc, char **argv)
 	int status;
 
 	mem_init();
+	tls_memory_init();
 	if (!cli_parse(&cli, argc, argv, stderr)) {
 		return CLI_EXIT_USAGE;
 	}

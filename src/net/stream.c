@@ -2,6 +2,8 @@
 #include "net/stream.h"
 
 #include "base/clock.h"
+#include "net/stream_bio.h"
+#include "net/stream_tls.h"
 #include "net/tls.h"
 #include "net/tls_server.h"
 
@@ -19,7 +21,6 @@
 #include <unistd.h>
 
 enum {
-	RECORD_BYTES = 16384,    /* the most in one, RFC 8446 section 5.1 */
 	USER_TIMEOUT_MS = 10000, /* unacknowledged bytes this old end the connection */
 	RTO_MAX_MS =
 		1000, /* after a cut of the line the kernel's next try must not be seconds away */
@@ -53,7 +54,7 @@ void stream_adopt(struct stream *stream, const struct stream_setup *setup, int f
 {
 	set_up(stream, setup, fd, peer);
 	if (tls != NULL) {
-		stream->ssl = tls_server_open(tls, fd);
+		stream->ssl = stream_bio_attach(stream, tls_server_open(tls));
 		stream->is_handshaking = true;
 	}
 	stream_set_reading(stream, true);
@@ -241,7 +242,7 @@ static void on_tcp_up(struct stream *stream)
 		finish_opening(stream, ERR_NONE);
 		return;
 	}
-	stream->ssl = tls_client_open(stream->tls, stream->fd, &stream->peer);
+	stream->ssl = stream_bio_attach(stream, tls_client_open(stream->tls, &stream->peer));
 	stream->is_handshaking = true;
 	if (stream->ops->on_tcp_up != NULL) {
 		stream->ops->on_tcp_up(stream->owner);
@@ -330,55 +331,11 @@ static struct io read_plain(struct stream *stream, void *data, size_t cap)
 	return (struct io){IO_FAILED, 0};
 }
 
-/* A close_notify has come: did the FIN come with it? */
-static bool has_fin_arrived(const struct stream *stream)
-{
-	char byte;
-
-	return recv(stream->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
-}
-
-static struct io read_tls(struct stream *stream, void *data, size_t cap)
-{
-	size_t n = 0;
-	int result;
-	int error;
-
-	ERR_clear_error();
-	errno = 0;
-	result = SSL_read_ex(stream->ssl, data, cap, &n);
-	error = errno;
-	if (result == 1) {
-		return (struct io){IO_OK, n};
-	}
-	switch (SSL_get_error(stream->ssl, result)) {
-	case SSL_ERROR_WANT_READ:
-		return (struct io){IO_AGAIN, 0};
-	case SSL_ERROR_WANT_WRITE:
-		stream->read_waits_for_write = true;
-		event_add(&stream->write_event, NULL);
-		return (struct io){IO_AGAIN, 0};
-	case SSL_ERROR_ZERO_RETURN:
-		stream->ended_by_close_notify = true;
-		stream->ended_by_fin = has_fin_arrived(stream);
-		return (struct io){IO_END, 0};
-	case SSL_ERROR_SSL:
-		if (ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
-			stream->ended_by_fin = true;
-			return (struct io){IO_END, 0};
-		}
-		stream->last_errno = EPROTO;
-		return (struct io){IO_FAILED, 0};
-	default:
-		stream->last_errno = error != 0 ? error : EPROTO;
-		return (struct io){IO_FAILED, 0};
-	}
-}
-
 struct io stream_read(struct stream *stream, void *data, size_t cap)
 {
 	assert(stream->fd >= 0 && cap > 0);
-	return stream->ssl != NULL ? read_tls(stream, data, cap) : read_plain(stream, data, cap);
+	return stream->ssl != NULL ? stream_tls_read(stream, data, cap)
+				   : read_plain(stream, data, cap);
 }
 
 struct io stream_discard(struct stream *stream, void *data, size_t cap)
@@ -393,53 +350,6 @@ bool stream_has_pending(const struct stream *stream)
 
 /* --- writing --- */
 
-static struct io write_failed(struct stream *stream, int error, size_t done)
-{
-	stream->last_errno = error;
-	stream->write_failed = true;
-	return (struct io){IO_FAILED, done};
-}
-
-static struct io write_tls(struct stream *stream, const char *data, size_t len)
-{
-	size_t done = 0;
-
-	while (done < len) {
-		size_t n = 0;
-		int result;
-		int error;
-
-		ERR_clear_error();
-		errno = 0;
-		result = SSL_write_ex(stream->ssl, data + done, len - done, &n);
-		error = errno;
-		if (result == 1) {
-			done += n;
-			continue;
-		}
-		switch (SSL_get_error(stream->ssl, result)) {
-		case SSL_ERROR_WANT_WRITE:
-			event_add(&stream->write_event, NULL);
-			return (struct io){IO_AGAIN, done};
-		case SSL_ERROR_WANT_READ:
-			return (struct io){IO_AGAIN, done};
-		default:
-			return write_failed(stream, error != 0 ? error : EPROTO, done);
-		}
-	}
-	return (struct io){IO_OK, done};
-}
-
-/* A small head and body: one record and one system call for both. Taken whole or not at all, so a later try has the same bytes. */
-static struct io write_as_one(struct stream *stream, const struct iovec pieces[2])
-{
-	UNINITIALIZED char bytes[RECORD_BYTES];
-
-	memcpy(bytes, pieces[0].iov_base, pieces[0].iov_len);
-	memcpy(bytes + pieces[0].iov_len, pieces[1].iov_base, pieces[1].iov_len);
-	return write_tls(stream, bytes, pieces[0].iov_len + pieces[1].iov_len);
-}
-
 static struct io write_plain(struct stream *stream, const struct iovec *pieces, unsigned count)
 {
 	struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)pieces, .msg_iovlen = count};
@@ -453,7 +363,9 @@ static struct io write_plain(struct stream *stream, const struct iovec *pieces, 
 		n = sendmsg(stream->fd, &message, MSG_NOSIGNAL);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0 && errno != EAGAIN) {
-		return write_failed(stream, errno, 0);
+		stream->last_errno = errno;
+		stream->write_failed = true;
+		return (struct io){IO_FAILED, 0};
 	}
 	n = MAX(n, 0);
 	stream->plain_written_bytes += (size_t)n;
@@ -466,24 +378,9 @@ static struct io write_plain(struct stream *stream, const struct iovec *pieces, 
 
 struct io stream_writev(struct stream *stream, const struct iovec *pieces, unsigned count)
 {
-	size_t done = 0;
-
 	assert(stream->fd >= 0);
-	if (stream->ssl == NULL) {
-		return write_plain(stream, pieces, count);
-	}
-	if (count == 2 && pieces[0].iov_len + pieces[1].iov_len <= RECORD_BYTES) {
-		return write_as_one(stream, pieces);
-	}
-	for (unsigned i = 0; i < count; i++) {
-		struct io io = write_tls(stream, pieces[i].iov_base, pieces[i].iov_len);
-
-		done += io.bytes;
-		if (io.status != IO_OK) {
-			return (struct io){io.status, done};
-		}
-	}
-	return (struct io){IO_OK, done};
+	return stream->ssl != NULL ? stream_tls_writev(stream, pieces, count)
+				   : write_plain(stream, pieces, count);
 }
 
 struct io stream_write(struct stream *stream, const void *data, size_t len)

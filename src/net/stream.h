@@ -70,6 +70,7 @@ struct stream {
 	bool is_handshaking;
 	bool is_reading;           /* the read event is armed */
 	bool read_waits_for_write; /* TLS wants to write before it can read on */
+	bool has_more;             /* TLS: another record follows the one being written */
 	bool write_failed;         /* a write or SO_ERROR ever failed */
 	bool ended_by_close_notify;
 	bool ended_by_fin;
@@ -135,7 +136,7 @@ void stream_poke(struct stream *stream);
 
 /*
  * Writes as much as the socket takes, in order. IO_OK: all of it; IO_AGAIN: `bytes` of it, on_writable comes; IO_FAILED: read
- * what the peer still said before giving up. On TLS each piece becomes records of up to 16 KiB.
+ * what the peer still said before giving up. On TLS two pieces become records of 16 KiB and a shorter last one.
  */
 struct io stream_write(struct stream *stream, const void *data, size_t len);
 struct io stream_writev(struct stream *stream, const struct iovec *pieces, unsigned count);

@@ -124,8 +124,36 @@ static bool load_trust(SSL_CTX *ctx, const struct tls_setup *setup, char *error,
 	return false;
 }
 
+/*
+ * Of the cipher suites of TLS 1.3 that OpenSSL and the system's policy allow, in their order, AES-128-GCM comes first: every server has
+ * it (RFC 8446 section 9.1), browsers and Go ask for it first, and it costs a quarter less a byte than AES-256-GCM, OpenSSL's first.
+ */
+static void prefer_aes_128(SSL_CTX *ctx)
+{
+	static const char first[] = "TLS_AES_128_GCM_SHA256";
+	STACK_OF(SSL_CIPHER) *ciphers = SSL_CTX_get_ciphers(ctx);
+	char names[256];
+	size_t len = sizeof(first) - 1;
+	bool is_allowed = false;
+
+	memcpy(names, first, sizeof(first));
+	for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); i++) {
+		const char *name = SSL_CIPHER_get_name(sk_SSL_CIPHER_value(ciphers, i));
+
+		if (strcmp(name, first) == 0) {
+			is_allowed = true;
+		} else if (strncmp(name, "TLS_", 4) == 0 && len < sizeof(names)) {
+			len += (size_t)snprintf(names + len, sizeof(names) - len, ":%s", name);
+		}
+	}
+	if (is_allowed && len < sizeof(names)) {
+		SSL_CTX_set_ciphersuites(ctx, names);
+	}
+}
+
 void tls_set_up(SSL_CTX *ctx)
 {
+	prefer_aes_128(ctx);
 	SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
@@ -195,11 +223,11 @@ static bool set_name(const struct tls_client *client, SSL *ssl)
 	       SSL_set_tlsext_host_name(ssl, client->host) == 1;
 }
 
-SSL *tls_client_open(struct tls_client *client, int fd, const struct addr *peer)
+SSL *tls_client_open(struct tls_client *client, const struct addr *peer)
 {
 	SSL *ssl = SSL_new(client->ctx);
 
-	if (ssl == NULL || SSL_set_fd(ssl, fd) != 1 || !set_name(client, ssl)) {
+	if (ssl == NULL || !set_name(client, ssl)) {
 		SSL_free(ssl);
 		return NULL;
 	}

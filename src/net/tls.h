@@ -33,8 +33,8 @@ struct tls_client *tls_client_ref(struct tls_client *client);
 void tls_client_unref(struct tls_client *client);
 
 /*
- * A new client SSL on a connected socket: SNI, name check, ALPN http/1.1, and a ticket for this address if there is one
+ * A new client SSL, without a way to the socket yet: SNI, name check, ALPN http/1.1, and a ticket for this address if there is one
  * (taken off the stack: each is used once, RFC 8446 appendix C.4; those of TLS 1.2 may serve again). NULL when out of memory. The caller owns the SSL and must keep
  * both its reference and `peer` until it freed it.
  */
-MUST_USE SSL *tls_client_open(struct tls_client *client, int fd, const struct addr *peer);
+MUST_USE SSL *tls_client_open(struct tls_client *client, const struct addr *peer);

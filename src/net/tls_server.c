@@ -114,14 +114,12 @@ void tls_server_free(struct tls_server *server)
 	}
 }
 
-SSL *tls_server_open(struct tls_server *server, int fd)
+SSL *tls_server_open(struct tls_server *server)
 {
 	SSL *ssl = SSL_new(server->ctx);
 
-	if (ssl == NULL || SSL_set_fd(ssl, fd) != 1) {
-		SSL_free(ssl);
-		return NULL;
+	if (ssl != NULL) {
+		SSL_set_accept_state(ssl);
 	}
-	SSL_set_accept_state(ssl);
 	return ssl;
 }

@@ -22,4 +22,4 @@ MUST_USE struct tls_server *tls_server_new(const char *cert_file, const char *ke
 void tls_server_free(struct tls_server *server);
 
 /* A new server SSL on an accepted socket, or NULL when out of memory. The caller owns it. */
-MUST_USE SSL *tls_server_open(struct tls_server *server, int fd);
+MUST_USE SSL *tls_server_open(struct tls_server *server);

@@ -60,31 +60,42 @@ static void begin_response(struct conn *conn)
 
 /* --- writing the request --- */
 
+static struct iovec after(struct span text, size_t bytes)
+{
+	return (struct iovec){.iov_base = (void *)(uintptr_t)(text.data + bytes),
+			      .iov_len = text.len - bytes};
+}
+
+/* What the connection has not taken yet of head and body. */
+static struct io write_rest(struct conn *conn, const struct transfer *transfer)
+{
+	size_t sent_bytes = h1_of(conn)->sent_bytes;
+	size_t of_head = MIN(sent_bytes, transfer->head.len);
+	const struct iovec pieces[] = {after(transfer->head, of_head),
+				       after(transfer->body, sent_bytes - of_head)};
+	unsigned first = pieces[0].iov_len == 0 ? 1 : 0;
+	unsigned end = pieces[1].iov_len == 0 ? 1 : 2;
+
+	return stream_writev(&conn->stream, pieces + first, end - first);
+}
+
 static void write_request(struct conn *conn)
 {
 	struct h1 *h1 = h1_of(conn);
 	struct transfer *transfer = h1->transfer;
 	uint64_t now_ms = conn->pool->clock->now_ms;
-	size_t total = request_bytes(transfer);
+	struct io io = write_rest(conn, transfer);
 
-	while (h1->sent_bytes < total) {
-		bool in_head = h1->sent_bytes < transfer->head.len;
-		struct span piece = in_head ? transfer->head : transfer->body;
-		size_t skip = in_head ? h1->sent_bytes : h1->sent_bytes - transfer->head.len;
-		struct io io = stream_write(&conn->stream, piece.data + skip, piece.len - skip);
-
-		h1->sent_bytes += io.bytes;
-		conn->pool->metrics->upstream_bytes_out += io.bytes;
-		if (io.status == IO_AGAIN) {
-			conn_set_deadline(conn,
-					  MIN(now_ms + WRITE_PROGRESS_MS, transfer->deadline_ms));
-			return;
-		}
-		if (io.status != IO_OK) {
-			/* What the server still said is read first, in a callback of its own. */
-			stream_poke(&conn->stream);
-			return;
-		}
+	h1->sent_bytes += io.bytes;
+	conn->pool->metrics->upstream_bytes_out += io.bytes;
+	if (io.status == IO_AGAIN) {
+		conn_set_deadline(conn, MIN(now_ms + WRITE_PROGRESS_MS, transfer->deadline_ms));
+		return;
+	}
+	if (io.status != IO_OK) {
+		/* What the server still said is read first, in a callback of its own. */
+		stream_poke(&conn->stream);
+		return;
 	}
 	transfer->written_us = conn->pool->clock->now_us;
 	conn_set_deadline(conn, MIN(now_ms + transfer->response_timeout_ms, transfer->deadline_ms));
@@ -148,6 +159,7 @@ static void finish(struct conn *conn)
 	if (stream_has_pending(&conn->stream)) {
 		h1->has_surplus = true;
 	}
+	conn->has_settled = true; /* its tickets came before the response */
 	janitor_hint(conn->pool, hint_s);
 	h1->transfer = NULL;
 	conn_slot_done(conn);

@@ -388,8 +388,8 @@ static void write_name(struct client *client)
 	char text[ADDR_TEXT_BYTES];
 
 	if (!addr_is_local(&client->stream.peer)) {
-		snprintf(client->name, sizeof(client->name), "%s",
-			 addr_write_ip(&client->stream.peer, text));
+		_Static_assert(sizeof(client->name) >= INET6_ADDRSTRLEN, "an address fits");
+		memcpy(client->name, text, strlen(addr_write_ip(&client->stream.peer, text)) + 1);
 	} else if (getsockopt(client->stream.fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0) {
 		snprintf(client->name, sizeof(client->name), "pid=%d", (int)peer.pid);
 	}

@@ -14,10 +14,6 @@
 #include <stddef.h>
 #include <string.h>
 
-enum {
-	ONE_RECORD_BYTES = 16 * 1024
-}; /* a head and a body up to this go out in one write, one TLS record */
-
 static void on_lent(struct waiter *waiter, struct conn *conn);
 static void on_refused(struct waiter *waiter, enum err err);
 static void on_response(struct transfer *transfer);
@@ -221,7 +217,7 @@ static void reply_response(struct exchange *exchange)
 
 /* --- an attempt --- */
 
-/* The head for the next hop, with a small body behind it. */
+/* The head for the next hop. */
 static void write_request(struct exchange *exchange)
 {
 	struct proxy *proxy = exchange->proxy;
@@ -234,17 +230,12 @@ static void write_request(struct exchange *exchange)
 		.body_bytes = body.len,
 		.drop_authorization = exchange->drops_authorization,
 	};
-	size_t head_bytes = http_request_out_bytes(&out);
-	bool joins = body.len > 0 && head_bytes + body.len <= ONE_RECORD_BYTES;
 
 	exchange->out.len_bytes = 0;
-	buffer_reserve_always(&proxy->buffers, &exchange->out, head_bytes + (joins ? body.len : 0));
+	buffer_reserve_always(&proxy->buffers, &exchange->out, http_request_out_bytes(&out));
 	exchange->out.len_bytes = http_write_request(&out, exchange->out.data);
-	if (joins) {
-		buffer_append(&exchange->out, body.data, body.len);
-	}
 	exchange->transfer.head = (struct span){exchange->out.data, exchange->out.len_bytes};
-	exchange->transfer.body = joins ? (struct span){0} : body;
+	exchange->transfer.body = body;
 }
 
 static uint64_t response_timeout_ms(const struct exchange *exchange)

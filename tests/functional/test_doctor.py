@@ -54,7 +54,7 @@ def test_a_good_upstream_is_measured():
     assert status == 0, report
     assert report.endswith("\nAll is well.\n")
     assert re.fullmatch(r"[\d.]+ ms", line(report, "TCP"))
-    assert re.fullmatch(r"[\d.]+ ms, full handshake: TLSv1.3, TLS_AES_256_GCM_SHA384, ALPN http/1.1", line(report, "TLS"))
+    assert re.fullmatch(r"[\d.]+ ms, full handshake: TLSv1.3, TLS_AES_128_GCM_SHA256, ALPN http/1.1", line(report, "TLS"))
     assert re.fullmatch(r"[\d.]+ ms, resumed with .*", line(report, "TLS again"))
     assert line(report, "certificate").startswith("CN=localhost, issued by CN=Simulated API test CA;")
     assert 28 <= int(re.search(r"(\d+) days left", report)[1]) <= 30

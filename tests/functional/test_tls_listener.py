@@ -302,5 +302,6 @@ def test_a_continue_that_finds_the_socket_full_costs_the_reply_nothing(sim, auth
             sock.sendall(b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
             status, _headers, _body, rest = read_response(sock)
             assert (status, rest) == (100, b"")
+            wp.wait_log("preload: full")
             sock.sendall(b"abc")
             assert read_response(sock)[0] == 200

@@ -138,6 +138,7 @@ class Contexts:
         context.minimum_version = _VERSIONS[self.tls_min]
         context.maximum_version = _VERSIONS[self.tls_max]
         context.load_cert_chain(*self.authority.chain(kind))
+        context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE  # Python's own wish; servers mostly follow the client's
         context.num_tickets = self.tickets
         if not self.tickets:
             context.options |= ssl.OP_NO_TICKET
