@@ -10,7 +10,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { RECORD_BYTES = 16384 }; /* the most in one, RFC 8446 section 5.1 */
+enum {
+	RECORD_BYTES = 16384, /* the most in one, RFC 8446 section 5.1 */
+	TURN_BYTES = 262144,  /* written at once; then others have their turn */
+};
 
 /* SSL_get_error() looks at what is queued. To see that it is empty costs less than to empty it. */
 static void forget_errors(void)
@@ -72,6 +75,12 @@ static struct io write_failed(struct stream *stream, int error, size_t done)
 	return (struct io){IO_FAILED, done};
 }
 
+static struct io write_later(struct stream *stream, size_t done)
+{
+	event_add(&stream->write_event, NULL);
+	return (struct io){IO_AGAIN, done};
+}
+
 /* has_more: something else follows at once. */
 static struct io write_tls(struct stream *stream, const char *data, size_t len, bool has_more)
 {
@@ -82,6 +91,9 @@ static struct io write_tls(struct stream *stream, const char *data, size_t len, 
 		int result;
 		int error;
 
+		if (done >= TURN_BYTES) {
+			return write_later(stream, done);
+		}
 		forget_errors();
 		stream->has_more = has_more || len - done > RECORD_BYTES;
 		errno = 0;
@@ -93,8 +105,7 @@ static struct io write_tls(struct stream *stream, const char *data, size_t len, 
 		}
 		switch (SSL_get_error(stream->ssl, result)) {
 		case SSL_ERROR_WANT_WRITE:
-			event_add(&stream->write_event, NULL);
-			return (struct io){IO_AGAIN, done};
+			return write_later(stream, done);
 		case SSL_ERROR_WANT_READ:
 			return (struct io){IO_AGAIN, done};
 		default:

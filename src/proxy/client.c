@@ -16,7 +16,11 @@ enum {
 	READ_STEP_BYTES = 1024,
 	BODY_STEP_BYTES = 64 * 1024,
 	HEAD_STEP_BYTES_MOST = 192 * 1024,
-	READ_MAX_BYTES = 64 * 1024, /* at a time, so that a turn stays short when many send much */
+	READ_MAX_BYTES = 64 * 1024, /* at a time */
+	READ_LESS_BYTES =
+		4 *
+		1024, /* when much was read in this turn already: it stays short, and others have theirs */
+	READ_TURN_BYTES = 1024 * 1024,
 	LINGER_MS = 2000,
 	DRAIN_IDLE_MS = 1000,
 };
@@ -191,6 +195,12 @@ static void read_without_room(struct client *client, enum err err)
 	}
 }
 
+/* So many bytes may be read at once, of those that there is room for. */
+static size_t read_bytes_most(const struct client *client)
+{
+	return client->proxy->turn_read_bytes < READ_TURN_BYTES ? READ_MAX_BYTES : READ_LESS_BYTES;
+}
+
 static void on_readable(void *owner)
 {
 	struct client *client = owner;
@@ -215,12 +225,14 @@ static void on_readable(void *owner)
 	if (in == &client->ahead) {
 		room = MIN(room, AHEAD_BYTES - in->len_bytes);
 	}
-	io = stream_read(&client->stream, in->data + in->len_bytes, MIN(room, READ_MAX_BYTES));
+	io = stream_read(&client->stream, in->data + in->len_bytes,
+			 MIN(room, read_bytes_most(client)));
 	if (io.status != IO_OK) {
 		read_nothing(client, io.status);
 		return;
 	}
 	in->len_bytes += io.bytes;
+	client->proxy->turn_read_bytes += io.bytes;
 	client->proxy->metrics->client_bytes_in += io.bytes;
 	client_advance(client);
 	if (client->stream.is_reading && stream_has_pending(&client->stream)) {

@@ -129,6 +129,7 @@ void proxy_turn(struct proxy *proxy)
 {
 	struct list_node *node;
 
+	proxy->turn_read_bytes = 0;
 	while ((node = list_pop_front(&proxy->clients[CLIENT_DEAD])) != NULL) {
 		mem_cache_give(&proxy->client_cache, list_entry(node, struct client, node));
 	}

@@ -73,6 +73,7 @@ struct proxy {
 	void (*on_room)(void *owner); /* is_full was set, and a client has gone or become idle */
 	void *owner;                  /* borrowed */
 	uint64_t last_client_number;
+	size_t turn_read_bytes; /* from clients, in this loop turn */
 	size_t most_exchanges; /* at a time, since memory was given back last */
 	size_t most_clients; /* likewise: each that shook hands took memory of OpenSSL */
 	uint64_t gave_back_ms;
