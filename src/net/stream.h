@@ -153,7 +153,10 @@ void stream_facts(const struct stream *stream, struct stream_facts *ret_facts);
  */
 bool stream_is_quiet(const struct stream *stream);
 
-/* TLS: gives back the read and write buffers of an idle connection whose tickets have been read. */
+/*
+ * TLS: gives back the read and write buffers of an idle connection whose tickets have been read. For a ticket OpenSSL takes a write
+ * buffer that it would keep until something is written.
+ */
 void stream_trim(struct stream *stream);
 
 /* Will session tickets come that have not been read yet? After a TLS 1.3 handshake they may (RFC 8446 section 4.6.1). */

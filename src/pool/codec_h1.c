@@ -159,7 +159,10 @@ static void finish(struct conn *conn)
 	if (stream_has_pending(&conn->stream)) {
 		h1->has_surplus = true;
 	}
-	conn->has_settled = true; /* its tickets came before the response */
+	if (conn->requests == 0) {
+		conn->has_settled = true; /* the tickets came before the first response */
+		stream_trim(&conn->stream);
+	}
 	janitor_hint(conn->pool, hint_s);
 	h1->transfer = NULL;
 	conn_slot_done(conn);
