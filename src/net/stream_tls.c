@@ -81,12 +81,13 @@ static struct io write_later(struct stream *stream, size_t done)
 	return (struct io){IO_AGAIN, done};
 }
 
-/* has_more: something else follows at once. */
+/* One record at a time, so that has_more is true of each. has_more: something else follows at once. */
 static struct io write_tls(struct stream *stream, const char *data, size_t len, bool has_more)
 {
 	size_t done = 0;
 
 	while (done < len) {
+		size_t step = MIN(len - done, (size_t)RECORD_BYTES);
 		size_t n = 0;
 		int result;
 		int error;
@@ -95,10 +96,11 @@ static struct io write_tls(struct stream *stream, const char *data, size_t len, 
 			return write_later(stream, done);
 		}
 		forget_errors();
-		stream->has_more = has_more || len - done > RECORD_BYTES;
+		stream->has_more = has_more || len - done > step;
 		errno = 0;
-		result = SSL_write_ex(stream->ssl, data + done, len - done, &n);
+		result = SSL_write_ex(stream->ssl, data + done, step, &n);
 		error = errno;
+		stream->has_more = false;
 		if (result == 1) {
 			done += n;
 			continue;

@@ -8,6 +8,8 @@
 #include "proxy/exchange.h"
 #include "proxy/proxy.h"
 
+#include <string.h>
+
 enum { METHOD_SHOWN_BYTES = 32, PATH_SHOWN_BYTES = 256 };
 
 #define PAIR(value, text) LOG_PAIR("class", text),
@@ -51,7 +53,7 @@ static void put_client(const struct log *log, struct log_line *line,
 {
 	struct span name = exchange_client_name(exchange);
 
-	if (exchange->named_by == TENANT_ADDRESS) {
+	if (exchange->named_by == TENANT_ADDRESS && memchr(name.data, '=', name.len) == NULL) {
 		log_field_word(log, line, LOG_KEY("client"), name);
 	} else {
 		log_field_text(log, line, LOG_KEY("client"), name);

@@ -55,8 +55,7 @@ struct exchange {
 	struct transfer transfer;
 	struct buffer injected; /* owned: a target and a body with our key in it */
 	struct span new_body;   /* borrowed from it: sent in place of the body; data NULL: none */
-	struct buffer
-		out; /* owned: the head for the next hop, with a small body behind it; then our reply's head */
+	struct buffer out;      /* owned: the head for the next hop, then our reply's head */
 	bool is_queued;
 	bool is_sent; /* a transfer is on its way */
 	bool was_repeated;
