@@ -229,20 +229,6 @@ static bool put_key(const struct log *log, struct log_line *line, const struct l
 	return true;
 }
 
-/* What stands in text without quotes: printable ASCII but for space, quote, equals sign and backslash. */
-/* clang-format off */
-static const bool is_bare[UCHAR_MAX + 1] = {
-	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* 0x00 */
-	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* 0x10 */
-	0, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, /* 0x20 */
-	1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, /* 0x30 */
-	1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, /* 0x40 */
-	1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, /* 0x50 */
-	1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, /* 0x60 */
-	1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, /* 0x70; none from 0x80 on */
-};
-/* clang-format on */
-
 /* Copies what may stand in text as it is, without quotes and escapes. False, with the line as it was, when that is not all. */
 static bool put_bare(struct log_line *line, struct span value)
 {
@@ -252,10 +238,12 @@ static bool put_bare(struct log_line *line, struct span value)
 		return false;
 	}
 	for (size_t i = 0; i < value.len; i++) {
-		if (!is_bare[(unsigned char)value.data[i]]) {
+		unsigned char c = (unsigned char)value.data[i];
+
+		if (c <= ' ' || c == '"' || c == '\\' || c == '=' || c >= 0x7f) {
 			return false;
 		}
-		out[i] = value.data[i];
+		out[i] = (char)c;
 	}
 	line->len += value.len;
 	return true;

@@ -11,8 +11,8 @@
 #include <sys/socket.h>
 
 enum {
-	RECORD_BYTES = 16384, /* the most in one, RFC 8446 section 5.1 */
-	TURN_BYTES = 262144,  /* written at once; then others have their turn */
+	RECORD_BYTES = SSL3_RT_MAX_PLAIN_LENGTH, /* RFC 8446 section 5.1 */
+	TURN_BYTES = 262144,                     /* written at once; then others have their turn */
 };
 
 /* SSL_get_error() looks at what is queued. To see that it is empty costs less than to empty it. */

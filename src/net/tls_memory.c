@@ -4,15 +4,15 @@
 #include "base/mem.h"
 
 #include <openssl/crypto.h>
+#include <openssl/ssl3.h>
 
 #include <malloc.h>
 #include <stdlib.h>
 
 enum {
-	RECORD_BYTES = 16384, /* RFC 8446 section 5.1; OpenSSL adds its header, padding and tag */
-	BUFFER_BYTES = RECORD_BYTES + 1024,
-	SLACK_BYTES = 64, /* malloc() may give so much more */
-	KEPT = 8,         /* none is held from one callback to the next, but by a partial record */
+	BUFFER_BYTES = SSL3_RT_MAX_PLAIN_LENGTH + 1024, /* a record, and what OpenSSL adds to it */
+	SLACK_BYTES = 64,                               /* malloc() may give so much more */
+	KEPT = 8, /* none is held from one callback to the next, but by a partial record */
 };
 
 static struct mem_cache buffers;
@@ -21,7 +21,7 @@ static void *openssl_take(size_t bytes, const char *file, int line)
 {
 	(void)file;
 	(void)line;
-	if (bytes <= RECORD_BYTES || bytes > BUFFER_BYTES) {
+	if (bytes <= SSL3_RT_MAX_PLAIN_LENGTH || bytes > BUFFER_BYTES) {
 		return malloc(bytes);
 	}
 	return buffers.unused > 0 ? mem_cache_take_raw(&buffers) : malloc(BUFFER_BYTES);

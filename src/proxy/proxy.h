@@ -74,8 +74,8 @@ struct proxy {
 	void *owner;                  /* borrowed */
 	uint64_t last_client_number;
 	size_t turn_read_bytes; /* from clients, in this loop turn */
-	size_t most_exchanges; /* at a time, since memory was given back last */
-	size_t most_clients; /* likewise: each that shook hands took memory of OpenSSL */
+	size_t most_exchanges;  /* at a time, since memory was given back last */
+	size_t most_clients;    /* likewise: each that shook hands took memory of OpenSSL */
 	uint64_t gave_back_ms;
 	bool is_full; /* accepting pauses: limits.clients is reached and none is idle */
 	bool is_over; /* the drain's time is over: nothing is repeated any more */
