@@ -18,7 +18,7 @@ enum {
 	KEPT_AFTER_PEAK = 32,
 	DRAIN_IDLE_MS = 1000,
 	GIVE_BACK_MS = 1000, /* between two looks at memory that a peak has left behind */
-	GIVE_BACK_BYTES = 8 << 20,
+	GIVE_BACK_BYTES = 1 << 20,
 };
 
 void proxy_init(struct proxy *proxy, struct event_base *base, struct clock *clock, struct log *log,
