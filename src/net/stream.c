@@ -155,8 +155,9 @@ void stream_shutdown_write(struct stream *stream)
 {
 	if (stream->ssl != NULL && !stream->is_handshaking) {
 		ERR_clear_error();
-		(void)SSL_shutdown(
-			stream->ssl); /* the FIN below says the same to who did not get it */
+		stream->has_more = true; /* the FIN: it says the same to who gets no close_notify */
+		(void)SSL_shutdown(stream->ssl);
+		stream->has_more = false;
 	}
 	stream->is_handshaking =
 		false; /* one that was under way is over: what comes is read and dropped */
@@ -350,7 +351,8 @@ bool stream_has_pending(const struct stream *stream)
 
 /* --- writing --- */
 
-static struct io write_plain(struct stream *stream, const struct iovec *pieces, unsigned count)
+static struct io write_plain(struct stream *stream, const struct iovec *pieces, unsigned count,
+			     bool is_last)
 {
 	struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)pieces, .msg_iovlen = count};
 	size_t total = 0;
@@ -360,7 +362,7 @@ static struct io write_plain(struct stream *stream, const struct iovec *pieces, 
 		total += pieces[i].iov_len;
 	}
 	do {
-		n = sendmsg(stream->fd, &message, MSG_NOSIGNAL);
+		n = sendmsg(stream->fd, &message, MSG_NOSIGNAL | (is_last ? MSG_MORE : 0));
 	} while (n < 0 && errno == EINTR);
 	if (n < 0 && errno != EAGAIN) {
 		stream->last_errno = errno;
@@ -376,11 +378,22 @@ static struct io write_plain(struct stream *stream, const struct iovec *pieces, 
 	return (struct io){IO_AGAIN, (size_t)n};
 }
 
-struct io stream_writev(struct stream *stream, const struct iovec *pieces, unsigned count)
+static struct io write_pieces(struct stream *stream, const struct iovec *pieces, unsigned count,
+			      bool is_last)
 {
 	assert(stream->fd >= 0);
-	return stream->ssl != NULL ? stream_tls_writev(stream, pieces, count)
-				   : write_plain(stream, pieces, count);
+	return stream->ssl != NULL ? stream_tls_writev(stream, pieces, count, is_last)
+				   : write_plain(stream, pieces, count, is_last);
+}
+
+struct io stream_writev(struct stream *stream, const struct iovec *pieces, unsigned count)
+{
+	return write_pieces(stream, pieces, count, false);
+}
+
+struct io stream_writev_last(struct stream *stream, const struct iovec *pieces, unsigned count)
+{
+	return write_pieces(stream, pieces, count, true);
 }
 
 struct io stream_write(struct stream *stream, const void *data, size_t len)

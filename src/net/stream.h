@@ -70,7 +70,7 @@ struct stream {
 	bool is_handshaking;
 	bool is_reading;           /* the read event is armed */
 	bool read_waits_for_write; /* TLS wants to write before it can read on */
-	bool has_more;             /* TLS: another record follows the one being written */
+	bool has_more;             /* TLS: a record or the FIN follows what is being written */
 	bool write_failed;         /* a write or SO_ERROR ever failed */
 	bool ended_by_close_notify;
 	bool ended_by_fin;
@@ -140,6 +140,12 @@ void stream_poke(struct stream *stream);
  */
 struct io stream_write(struct stream *stream, const void *data, size_t len);
 struct io stream_writev(struct stream *stream, const struct iovec *pieces, unsigned count);
+
+/*
+ * As stream_writev(), of the last bytes: after IO_OK stream_shutdown_write() has to follow, and what the kernel held back for it
+ * goes out in one segment with the FIN (MSG_MORE, send(2)).
+ */
+struct io stream_writev_last(struct stream *stream, const struct iovec *pieces, unsigned count);
 
 /* Bytes handed to the kernel so far, TLS records and handshake included. */
 uint64_t stream_written_bytes(const struct stream *stream);

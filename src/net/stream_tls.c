@@ -122,7 +122,7 @@ static struct io write_tls(struct stream *stream, const char *data, size_t len, 
  * later try has the same bytes.
  */
 static struct io write_pair(struct stream *stream, const struct iovec *head,
-			    const struct iovec *body)
+			    const struct iovec *body, bool has_more)
 {
 	UNINITIALIZED char bytes[RECORD_BYTES];
 	size_t shared = MIN(body->iov_len, RECORD_BYTES - head->iov_len);
@@ -132,24 +132,25 @@ static struct io write_pair(struct stream *stream, const struct iovec *head,
 
 	memcpy(bytes, head->iov_base, head->iov_len);
 	memcpy(bytes + head->iov_len, body->iov_base, shared);
-	first = write_tls(stream, bytes, head->iov_len + shared, rest > 0);
+	first = write_tls(stream, bytes, head->iov_len + shared, has_more || rest > 0);
 	if (first.status != IO_OK || rest == 0) {
 		return first;
 	}
-	second = write_tls(stream, (const char *)body->iov_base + shared, rest, false);
+	second = write_tls(stream, (const char *)body->iov_base + shared, rest, has_more);
 	return (struct io){second.status, first.bytes + second.bytes};
 }
 
-struct io stream_tls_writev(struct stream *stream, const struct iovec *pieces, unsigned count)
+struct io stream_tls_writev(struct stream *stream, const struct iovec *pieces, unsigned count,
+			    bool has_more)
 {
 	size_t done = 0;
 
 	if (count == 2 && pieces[0].iov_len < RECORD_BYTES) {
-		return write_pair(stream, &pieces[0], &pieces[1]);
+		return write_pair(stream, &pieces[0], &pieces[1], has_more);
 	}
 	for (unsigned i = 0; i < count; i++) {
-		struct io io =
-			write_tls(stream, pieces[i].iov_base, pieces[i].iov_len, i + 1 < count);
+		struct io io = write_tls(stream, pieces[i].iov_base, pieces[i].iov_len,
+					 has_more || i + 1 < count);
 
 		done += io.bytes;
 		if (io.status != IO_OK) {

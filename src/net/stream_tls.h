@@ -6,4 +6,5 @@
 #include "net/stream.h"
 
 struct io stream_tls_read(struct stream *stream, void *data, size_t cap);
-struct io stream_tls_writev(struct stream *stream, const struct iovec *pieces, unsigned count);
+struct io stream_tls_writev(struct stream *stream, const struct iovec *pieces, unsigned count,
+			    bool has_more);

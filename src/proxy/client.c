@@ -274,14 +274,6 @@ static void go_idle(struct client *client)
 	}
 }
 
-/* Under TLS an end without close_notify looks like an attack to some clients (RFC 8446 section 6.1). */
-static void say_end(struct client *client)
-{
-	if (client->stream.ssl != NULL) {
-		stream_shutdown_write(&client->stream);
-	}
-}
-
 static void reply_is_written(struct client *client)
 {
 	struct exchange *exchange = client->exchange;
@@ -296,7 +288,7 @@ static void reply_is_written(struct client *client)
 	} else if (client->lingers && !client->has_read_end) {
 		linger(client, LINGER_MS);
 	} else {
-		say_end(client);
+		stream_shutdown_write(&client->stream);
 		client_close(client);
 	}
 }
@@ -311,12 +303,16 @@ static struct io write_pieces(struct client *client)
 		 .iov_len = client->reply_body.len},
 	};
 	unsigned first = client->reply_head.len > 0 ? 0 : 1;
+	unsigned count = 2 - first - (client->reply_body.len == 0 && first == 0 ? 1 : 0);
 
 	if (!client_write_continue(client)) {
 		return (struct io){IO_AGAIN, 0};
 	}
-	return stream_writev(&client->stream, pieces + first,
-			     2 - first - (client->reply_body.len == 0 && first == 0 ? 1 : 0));
+	/* Of who may have left already, has_left() shows it only when the reply has gone out. */
+	if (client->closes_after_reply && !client->has_read_end) {
+		return stream_writev_last(&client->stream, pieces + first, count);
+	}
+	return stream_writev(&client->stream, pieces + first, count);
 }
 
 static void write_reply(struct client *client)
@@ -379,7 +375,7 @@ static void on_timer(void *owner)
 		client_close(client);
 		break;
 	case CLIENT_IDLE:
-		say_end(client);
+		stream_shutdown_write(&client->stream);
 		client_close(client);
 		break;
 	case CLIENT_LINGERING:

@@ -1,6 +1,8 @@
 """`listen: tls:…`: real clients over https://, certificates that change, and what is said to who speaks the wrong protocol."""
 import shutil
+import socket
 import ssl
+import struct
 import subprocess
 import sys
 import time
@@ -18,6 +20,7 @@ from test_service import _handed, _listening
 sys.path.insert(0, str(ROOT / "tests"))
 from simulator.ca import Authority  # noqa: E402  pylint: disable=wrong-import-position
 
+_SEGS_IN = 140  # tcpi_segs_in of struct tcp_info, linux/tcp.h
 POLL = b"GET /res.php?key=k&action=getbalance HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
@@ -60,6 +63,21 @@ def test_plain_and_tls_are_served_beside_each_other(sim, wp, authority):
     plain = requests.get(f"http://{wp.addresses[1]}/res.php?key={KEY}&action=getbalance", timeout=10)
     over_tls = requests.get(f"{wp.url}/res.php?key={KEY}&action=getbalance", timeout=10, verify=str(authority.ca_file))
     assert (plain.status_code, plain.text) == (over_tls.status_code, over_tls.text) == (200, plain.text)
+
+
+@pytest.mark.parametrize("which", ["over TLS", "plain"])
+def test_the_end_of_a_connection_goes_out_with_its_reply(wp, authority, which):
+    """One segment and one wake-up less; a client that asks for one thing at a time sees the end at once."""
+    def segments(more, read):
+        with (connect(wp, authority) if which == "over TLS" else
+              socket.create_connection(("127.0.0.1", int(wp.addresses[1].rsplit(":", 1)[1])), timeout=10)) as sock:
+            sock.sendall(POLL.replace(b"\r\n\r\n", more + b"\r\n\r\n"))
+            assert read(sock)
+            return struct.unpack_from("I", sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 144), _SEGS_IN)[0]
+
+    # An acknowledgement of its own comes now and then.
+    stays = min(segments(b"", read_response) for _ in range(10))
+    assert min(segments(b"\r\nConnection: close", read_all) for _ in range(10)) <= stays
 
 
 def test_curl_sends_a_large_body_and_reads_a_large_answer(sim, wp, authority, tmp_path):
