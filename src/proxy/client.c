@@ -59,6 +59,7 @@ void client_close(struct client *client)
 		return;
 	}
 	stream_close(&client->stream);
+	list_remove(&client->pending_node);
 	timer_fini(&client->timer);
 	buffer_fini(&proxy->buffers, &client->ahead);
 	tenant_release(client->tenant);
@@ -235,7 +236,17 @@ static void on_readable(void *owner)
 	client->proxy->turn_read_bytes += io.bytes;
 	client->proxy->metrics->client_bytes_in += io.bytes;
 	client_advance(client);
-	if (client->stream.is_reading && stream_has_pending(&client->stream)) {
+	/* Read on at once, who sends as fast as we read would keep the loop. */
+	if (client->stream.is_reading && stream_has_pending(&client->stream) &&
+	    client->pending_node.list == NULL) {
+		list_push_back(&client->proxy->pending, &client->pending_node);
+	}
+}
+
+void client_read_pending(struct client *client)
+{
+	list_remove(&client->pending_node);
+	if (client->stream.is_reading) {
 		stream_poke(&client->stream);
 	}
 }

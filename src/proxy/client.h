@@ -20,8 +20,9 @@
 enum { CLIENT_HOST_BYTES = 48 };
 
 struct client {
-	struct list_node node; /* on proxy->clients[phase] */
-	struct proxy *proxy;   /* borrowed */
+	struct list_node node;         /* on proxy->clients[phase] */
+	struct list_node pending_node; /* on proxy->pending, or on none */
+	struct proxy *proxy;           /* borrowed */
 	enum client_phase phase;
 	struct stream stream; /* owned */
 	struct timer timer;
@@ -58,6 +59,9 @@ bool client_keeps_alive(const struct client *client);
 
 /* The only writer of client->phase. */
 void client_move(struct client *client, enum client_phase phase);
+
+/* Takes it off proxy->pending, and reads on in the loop turn that begins. */
+void client_read_pending(struct client *client);
 
 /* Ends it at once; its exchange is orphaned. */
 void client_close(struct client *client);

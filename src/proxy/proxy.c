@@ -34,6 +34,7 @@ void proxy_init(struct proxy *proxy, struct event_base *base, struct clock *cloc
 	mem_cache_init(&proxy->client_cache, sizeof(struct client), CLIENTS_KEPT);
 	mem_cache_init(&proxy->exchange_cache, sizeof(struct exchange), EXCHANGES_KEPT);
 	list_init(&proxy->exchanges);
+	list_init(&proxy->pending);
 	records_init(&proxy->ledger, LEDGER_RECORDS);
 	records_init(&proxy->errors, ERROR_RECORDS);
 	tenants_init(&proxy->tenants, &config->access_clients);
@@ -130,6 +131,9 @@ void proxy_turn(struct proxy *proxy)
 	struct list_node *node;
 
 	proxy->turn_read_bytes = 0;
+	list_foreach_safe (at, &proxy->pending) {
+		client_read_pending(list_entry(at, struct client, pending_node));
+	}
 	while ((node = list_pop_front(&proxy->clients[CLIENT_DEAD])) != NULL) {
 		mem_cache_give(&proxy->client_cache, list_entry(node, struct client, node));
 	}

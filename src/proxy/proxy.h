@@ -65,6 +65,7 @@ struct proxy {
 	struct mem_cache exchange_cache;
 	struct list clients[CLIENT_PHASES];
 	struct list exchanges; /* all of them */
+	struct list pending;   /* clients of which TLS holds bytes: for the next loop turn */
 	struct tenants tenants;
 	struct retry_budget budget;
 	struct records ledger; /* paid requests of whose fate a user must know */

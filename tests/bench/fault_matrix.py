@@ -12,8 +12,6 @@ import collections
 import contextlib
 import dataclasses
 import pathlib
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,12 +22,12 @@ from fault_cases import ANYTHING, BY_NAME, NOTHING, SUBMITS
 
 sys.path += [str(pathlib.Path(__file__).resolve().parent.parent / folder) for folder in ("functional", "tools")]
 import distance  # noqa: E402  (the path comes first)
+import preload  # noqa: E402
 from dns_server import DnsServer  # noqa: E402
 from simctl import Simulator  # noqa: E402
 
 NAME = "api.test"
 _ZONE = {"records": [{"name": NAME, "type": "A", "value": "127.0.0.1", "ttl": 1}]}
-_PRELOAD = pathlib.Path(distance.__file__).with_name("preload_boottime.c")
 _CALM = {"delay_ms": 3, "solve_ms": 0, "idle_timeout": 60, "max_requests": 0}
 _WIRE_MS = 15
 _WINDOW_S, _STEP_S, _SHARE = 0.25, 0.05, 0.7
@@ -87,7 +85,7 @@ class Ground:
 
     def __enter__(self):
         self.folder = pathlib.Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="fault-matrix-")))
-        self._shim = self._build_shim()
+        self._shim = preload.environment(self.folder, "boottime")
         self.dns = self._stack.enter_context(DnsServer(_ZONE, listen=f"{distance.RESOLVER}:53")) if self._names else None
         self.sim = self._far or self._stack.enter_context(Simulator(name=NAME, keep_requests=1))
         self.host = distance.FAR if self._far else NAME if self._names else "localhost"
@@ -95,14 +93,6 @@ class Ground:
 
     def __exit__(self, *failure):
         self._stack.__exit__(*failure)
-
-    def _build_shim(self):
-        compiler = shutil.which("cc")
-        if compiler is None:
-            return None
-        library = self.folder / "boottime.so"
-        subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", str(library), str(_PRELOAD)], check=True)
-        return library
 
     def can(self, case):
         return {"": True, "names": self._names, "wire": self._far is not None, "sleep": self._shim is not None}[case.needs]
@@ -120,8 +110,7 @@ class Ground:
         clock, environment = self.folder / "clock", None
         if case.needs == "sleep":
             clock.write_text("0")
-            environment = {"LD_PRELOAD": str(self._shim), "PRELOAD_BOOTTIME_FILE": str(clock),
-                           "ASAN_OPTIONS": "verify_asan_link_order=0"}
+            environment = self._shim | {"PRELOAD_BOOTTIME_FILE": str(clock)}
         proxy = fault_proxies.make(kind, self.sim, self.host, case.limits, case.ours, environment)
         try:
             world = World(self.sim, proxy, self.dns, clock)

@@ -1,5 +1,6 @@
 /*
- * LD_PRELOAD: a socket whose buffer is full. The first write of PRELOAD_FULL_BYTES bytes to one takes nothing; the next one does.
+ * LD_PRELOAD: a socket whose buffer is full. Of the writes of PRELOAD_FULL_BYTES bytes, the one of number PRELOAD_FULL_NTH (the first without it)
+ * takes nothing; the next one does. From then on each write is told: "preload: sent N", with " more" when it was held back for more.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -9,16 +10,26 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+static unsigned long number_in(const char *name, unsigned long otherwise)
+{
+	const char *text = getenv(name);
+
+	return text != NULL ? strtoul(text, NULL, 10) : otherwise;
+}
+
 ssize_t send(int fd, const void *data, size_t len, int flags)
 {
+	static unsigned long seen;
 	static int was_full;
-	const char *bytes = getenv("PRELOAD_FULL_BYTES");
 
-	if (!was_full && bytes != NULL && len == strtoul(bytes, NULL, 10)) {
+	if (!was_full && len == number_in("PRELOAD_FULL_BYTES", 0) && ++seen == number_in("PRELOAD_FULL_NTH", 1)) {
 		was_full = 1;
 		dprintf(STDERR_FILENO, "preload: full\n");
 		errno = EAGAIN;
 		return -1;
+	}
+	if (was_full) {
+		dprintf(STDERR_FILENO, "preload: sent %zu%s\n", len, flags & MSG_MORE ? " more" : "");
 	}
 	return syscall(SYS_sendto, fd, data, len, flags, NULL, 0);
 }

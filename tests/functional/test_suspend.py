@@ -1,27 +1,22 @@
 """A machine that slept: nothing that was idle is lent afterwards, and what waits sees the time that passed."""
 import concurrent.futures
-import pathlib
-import shutil
-import subprocess
 
 import pytest
 
+import preload
 from daemon import Warmpool
 from replies import KEY, arrived, new_uniq, poll, submit
 
-SOURCE = pathlib.Path(__file__).resolve().parent / "preload_boottime.c"
 HOUR_S = 3600
 
 
 @pytest.fixture(scope="module")
 def shim(tmp_path_factory):
-    """The compiled library."""
-    compiler = shutil.which("cc")
-    if compiler is None:
+    """The environment that has the library in it."""
+    environment = preload.environment(tmp_path_factory.mktemp("preload"), "boottime")
+    if environment is None:
         pytest.skip("no cc here")
-    library = tmp_path_factory.mktemp("preload") / "boottime.so"
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-Wall", "-o", str(library), str(SOURCE)], check=True)
-    return library
+    return environment
 
 
 class Sleeper:
@@ -31,10 +26,7 @@ class Sleeper:
         self._clock = directory / "boottime"
         self._slept_s = 0
         self.sleep(0)
-        self.wp = Warmpool(sim, secrets=[KEY], environment={
-            "LD_PRELOAD": str(shim), "PRELOAD_BOOTTIME_FILE": str(self._clock),
-            # A sanitizer's own library wants to be the first.
-            "ASAN_OPTIONS": "verify_asan_link_order=0"}, **options)
+        self.wp = Warmpool(sim, secrets=[KEY], environment=shim | {"PRELOAD_BOOTTIME_FILE": str(self._clock)}, **options)
 
     def sleep(self, seconds):
         self._slept_s += seconds

@@ -1,5 +1,7 @@
 """`listen: tls:…`: real clients over https://, certificates that change, and what is said to who speaks the wrong protocol."""
+import re
 import shutil
+import signal
 import socket
 import ssl
 import struct
@@ -11,6 +13,7 @@ import pytest
 import requests
 
 import nodejs
+import preload
 from daemon import BINARY, ROOT, Warmpool, is_sanitized, knows_systemd, read_all, read_response
 from replies import KEY, arrived, new_uniq
 from simctl import Simulator
@@ -306,15 +309,16 @@ def test_a_handshake_that_ends_in_a_drain_does_not_delay_it(sim, authority, file
         assert time.monotonic() - began < 10
 
 
+def preloaded(tmp_path, name):
+    environment = preload.environment(tmp_path, name)
+    if environment is None or is_sanitized():
+        pytest.skip("needs cc, and a library before all others")
+    return environment
+
+
 def test_a_continue_that_finds_the_socket_full_costs_the_reply_nothing(sim, authority, files, tmp_path):
     """TLS must be given the same bytes again, or it counts those of the reply as sent."""
-    compiler = shutil.which("cc")
-    if compiler is None or is_sanitized():
-        pytest.skip("needs cc, and a library before all others")
-    library = tmp_path / "full.so"
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-Wall", "-o", str(library),
-                    str(ROOT / "tests/functional/preload_full_socket.c")], check=True)
-    environment = {"LD_PRELOAD": str(library), "PRELOAD_FULL_BYTES": str(25 + 5 + 1 + 16)}  # a record of TLS 1.3
+    environment = preloaded(tmp_path, "full_socket") | {"PRELOAD_FULL_BYTES": str(25 + 5 + 1 + 16)}  # a record of TLS 1.3
     with Warmpool(sim, listen="tls:127.0.0.1:0", environment=environment, **files) as wp:
         with connect(wp, authority) as sock:
             sock.sendall(b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
@@ -323,3 +327,30 @@ def test_a_continue_that_finds_the_socket_full_costs_the_reply_nothing(sim, auth
             wp.wait_log("preload: full")
             sock.sendall(b"abc")
             assert read_response(sock)[0] == 200
+
+
+def test_who_sends_much_over_tls_does_not_keep_the_loop(sim, authority, files, tmp_path):
+    """TLS reads ahead 16,709 bytes: with records of 4177 there is always one byte of the next, for which it reads on."""
+    record = b"x" * (4177 - 5 - 1 - 16)
+    with Warmpool(sim, listen="tls:127.0.0.1:0", environment=preloaded(tmp_path, "turns"), **files) as wp:
+        with connect(wp, authority) as sock:
+            sock.sendall(b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (70 * len(record)))
+            wp.process.send_signal(signal.SIGSTOP)
+            for _ in range(70):
+                sock.sendall(record)
+            wp.process.send_signal(signal.SIGCONT)
+            assert read_response(sock)[0] == 200
+        assert max(int(number) for number in re.findall(r"preload: (\d+) bytes a turn", wp.log())) <= 25_000
+
+
+@pytest.mark.parametrize("nth", [1, 2, 3])
+def test_nothing_is_held_back_after_a_socket_was_full(sim, tmp_path, nth):
+    """The kernel keeps the end of what is written with MSG_MORE for 200 ms: the last record of a message must not be."""
+    environment = preloaded(tmp_path, "full_socket") | {"PRELOAD_FULL_BYTES": str(16384 + 5 + 1 + 16), "PRELOAD_FULL_NTH": str(nth)}
+    with Warmpool(sim, environment=environment) as wp:
+        answer = requests.post(f"{wp.url}/echo", data=b"x" * 50_000, timeout=10)
+        assert answer.json()["body_length"] == 50_000
+        wp.wait_log("preload: full")
+        # Records of the message, and not of a spare that shakes hands.
+        *first, last = re.findall(r"preload: sent \d{4,}( more)?\n", wp.log())
+        assert first == [" more"] * (4 - nth) and last == ""
