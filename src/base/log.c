@@ -335,6 +335,7 @@ void log_write(struct log *log, enum log_level level, const char *object, const 
 		put_message(&line, span_of(text));
 	}
 	log_end(log, &line);
+	log->is_urgent = true;
 }
 
 /* As many whole lines as fit into `limit`, or `limit` bytes of one line that is longer. */
@@ -381,6 +382,7 @@ void log_flush(struct log *log)
 {
 	size_t done = 0;
 
+	log->is_urgent = false;
 	while (done < log->len_bytes) {
 		ssize_t n = hand_over(log, log->buffer + done, log->len_bytes - done);
 
@@ -402,4 +404,19 @@ void log_flush(struct log *log)
 		memmove(log->buffer, log->buffer + done, log->len_bytes);
 	}
 	say_dropped(log);
+}
+
+uint64_t log_turn(struct log *log, uint64_t now_ms)
+{
+	uint64_t due_ms = log->flushed_ms + LOG_GATHER_MS;
+
+	if (log->len_bytes == 0) {
+		return UINT64_MAX;
+	}
+	if (!log->is_urgent && log->len_bytes < LOG_GATHER_BYTES && now_ms < due_ms) {
+		return due_ms;
+	}
+	log->flushed_ms = now_ms;
+	log_flush(log);
+	return UINT64_MAX;
 }

@@ -1,5 +1,5 @@
 /*
- * Log lines: gathered in a bounded buffer, written once a loop turn, never blocking.
+ * Log lines: gathered in a bounded buffer, written at the end of a loop turn, never blocking.
  *
  * A line is one object and a key=value text ("pool", "connect failed addr=… err=…"); in JSON the text is the
  * "message". The access log composes its own fields (proxy/access_log.c) through log_begin()/log_end().
@@ -20,7 +20,13 @@
 
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
-enum { LOG_BUFFER_BYTES = 256 * 1024, LOG_LINE_BYTES = 4096, LOG_NAME_BYTES = 24 };
+enum {
+	LOG_BUFFER_BYTES = 256 * 1024,
+	LOG_LINE_BYTES = 4096,
+	LOG_NAME_BYTES = 24,
+	LOG_GATHER_MS = 10,
+	LOG_GATHER_BYTES = 32 * 1024,
+};
 
 struct log {
 	int fd; /* borrowed */
@@ -32,6 +38,8 @@ struct log {
 	bool has_priority; /* journal: "<4>" before each line instead of a time and a level */
 	char *buffer;      /* owned; LOG_BUFFER_BYTES */
 	size_t len_bytes;
+	bool is_urgent; /* a line of log_write() is among them */
+	uint64_t flushed_ms;
 	uint64_t dropped_lines;
 	uint64_t dropped_said;
 };
@@ -94,5 +102,11 @@ void log_field_ms(const struct log *log, struct log_line *line, const struct log
 		  uint64_t us);
 void log_end(struct log *log, struct log_line *line);
 
-/* Once a loop turn: hands the gathered lines to the kernel without blocking. */
+/*
+ * At the end of each loop turn. Hands over what log_write() said, with all before it; access lines, which may be many, at
+ * LOG_GATHER_BYTES or LOG_GATHER_MS after the last were handed over. Returns when to come again at the latest, UINT64_MAX: no need.
+ */
+uint64_t log_turn(struct log *log, uint64_t now_ms);
+
+/* Hands the gathered lines to the kernel without blocking. */
 void log_flush(struct log *log);

@@ -53,6 +53,7 @@ struct worker {
 	struct event signals[3];
 	struct timer warm_timer; /* serves at last without warmth */
 	struct timer drain_timer;
+	struct timer log_timer; /* when lines have waited long enough for more */
 	int exit_status;
 	bool is_serving;
 	bool is_stopping;
@@ -342,6 +343,12 @@ static struct event_base *new_loop(void)
 	return base;
 }
 
+/* The turn that it makes is what is wanted. */
+static void on_log_timer(void *owner)
+{
+	(void)owner;
+}
+
 struct worker *worker_new(const struct cli *cli, struct config *config, struct log *log)
 {
 	struct worker *worker = mem_alloc(sizeof(*worker));
@@ -359,6 +366,7 @@ struct worker *worker_new(const struct cli *cli, struct config *config, struct l
 	set_up_admin(worker);
 	timer_init(&worker->warm_timer, worker->base, &worker->clock, on_warm_timer, worker);
 	timer_init(&worker->drain_timer, worker->base, &worker->clock, on_drain_timer, worker);
+	timer_init(&worker->log_timer, worker->base, &worker->clock, on_log_timer, worker);
 	service_init(&worker->service, worker->base, &worker->clock, write_status, worker);
 	watch_signals(worker);
 	if (!limits_raise(config, log) ||
@@ -402,7 +410,7 @@ static void end_turn(struct worker *worker)
 	}
 	proxy_turn(&worker->proxy);
 	admin_turn(worker->admin);
-	log_flush(worker->log);
+	timer_set(&worker->log_timer, log_turn(worker->log, worker->clock.now_ms));
 	clock_end_turn(&worker->clock);
 }
 
@@ -438,6 +446,7 @@ void worker_free(struct worker *worker)
 	service_fini(&worker->service);
 	timer_fini(&worker->warm_timer);
 	timer_fini(&worker->drain_timer);
+	timer_fini(&worker->log_timer);
 	for (size_t i = 0; i < ARRAY_SIZE(worker->signals); i++) {
 		event_del(&worker->signals[i]);
 	}

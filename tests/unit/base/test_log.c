@@ -329,6 +329,44 @@ START_TEST(test_a_full_socket_does_not_block)
 }
 END_TEST
 
+/* An access line, composed of fields. */
+static void compose_line(struct log *log)
+{
+	struct log_line line;
+
+	log_begin(log, &line, LOG_INFO, "access");
+	log_end(log, &line);
+}
+
+START_TEST(test_access_lines_are_gathered_for_a_moment)
+{
+	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	struct log log;
+
+	log_init(&log, fd);
+	ck_assert_uint_eq(log_turn(&log, 1000), UINT64_MAX);
+	compose_line(&log);
+	ck_assert_uint_eq(log_turn(&log, 1000), UINT64_MAX); /* the first does not wait */
+	ck_assert_uint_eq(log.len_bytes, 0);
+	compose_line(&log);
+	ck_assert_uint_eq(log_turn(&log, 999 + LOG_GATHER_MS), 1000 + LOG_GATHER_MS);
+	ck_assert_uint_gt(log.len_bytes, 0);
+	ck_assert_uint_eq(log_turn(&log, 1000 + LOG_GATHER_MS), UINT64_MAX);
+	ck_assert_uint_eq(log.len_bytes, 0);
+	compose_line(&log);
+	log_write(&log, LOG_INFO, "stop", "said in words: this takes along what waits");
+	ck_assert_uint_eq(log_turn(&log, 1001 + LOG_GATHER_MS), UINT64_MAX);
+	ck_assert_uint_eq(log.len_bytes, 0);
+	while (log.len_bytes < LOG_GATHER_BYTES) {
+		compose_line(&log);
+	}
+	ck_assert_uint_eq(log_turn(&log, 1002 + LOG_GATHER_MS), UINT64_MAX); /* many do not wait */
+	ck_assert_uint_eq(log.len_bytes, 0);
+	log_fini(&log);
+	close(fd);
+}
+END_TEST
+
 START_TEST(test_a_reader_that_has_gone_is_no_end)
 {
 	int fds[2];
@@ -456,7 +494,7 @@ SUITE_MAIN("base/log", test_text_lines_have_time_level_object_and_message,
 	   test_a_long_word_leaves_room_to_close_the_line,
 	   test_lines_are_bounded_and_still_end_well,
 	   test_a_full_pipe_does_not_block_and_drops_are_counted, test_a_full_socket_does_not_block,
-	   test_a_reader_that_has_gone_is_no_end, test_a_file_gets_everything,
-	   test_the_journal_is_known_by_its_device_and_inode,
+	   test_access_lines_are_gathered_for_a_moment, test_a_reader_that_has_gone_is_no_end,
+	   test_a_file_gets_everything, test_the_journal_is_known_by_its_device_and_inode,
 	   test_a_terminal_shows_levels_in_colour_unless_told_not_to,
 	   test_the_journal_gets_each_level_as_a_priority)
