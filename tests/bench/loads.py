@@ -11,6 +11,7 @@ import subprocess
 import time
 
 import accounting
+from proxies import UNBOUNDED
 
 _SCRIPT = pathlib.Path(__file__).resolve().parent / "load.lua"
 
@@ -23,13 +24,14 @@ class Load:
     clients: int
     pool: int
     bytes: int = 0
+    also: tuple = ()   # proxies beside the usual three
 
 
 LOADS = [
     Load("keepalive-1", "keep-alive, 1 client", "poll", 1, 4),
     Load("keepalive-32", "keep-alive, 32 clients", "poll", 32, 32),
     Load("keepalive-200", "keep-alive, 200 clients", "poll", 200, 50),
-    Load("keepalive-1000", "keep-alive, 1000 clients", "poll", 1000, 50),
+    Load("keepalive-1000", "keep-alive, 1000 clients", "poll", 1000, 50, also=(UNBOUNDED,)),
     Load("new-32", "new connection a request, 32 clients", "poll-new", 32, 32),
     Load("form-16", "POST of 50 KB, 16 clients", "form", 16, 16, 50_000),
     Load("upload-4", "multipart of 1 MB, 4 clients", "multipart", 4, 4, 1_000_000),

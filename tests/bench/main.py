@@ -68,17 +68,18 @@ def progress(words):
 
 def measure_load(ground, upstream, load, options):
     """kind → a result for each round. The order changes from round to round."""
+    kinds = [*ORDER, *load.also]
     proxies = {kind: Proxy(kind, ground, upstream.port, load.pool, clients=load.clients + 1000, large_heads=load.kind == "target")
-               for kind in ORDER}
-    found = {kind: [] for kind in ORDER}
+               for kind in kinds}
+    found = {kind: [] for kind in kinds}
     try:
         for proxy in proxies.values():
             proxy.wait_ready()
             loads.drive(ground, proxy.port, load, 1)
             proxy.empty_output()
         for number in range(options.rounds):
-            turn = number % len(ORDER)
-            for kind in ORDER[turn:] + ORDER[:turn]:
+            turn = number % len(kinds)
+            for kind in kinds[turn:] + kinds[:turn]:
                 found[kind].append(loads.measure(ground, proxies[kind], load, options.seconds))
     finally:
         for proxy in proxies.values():

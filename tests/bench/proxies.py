@@ -4,8 +4,8 @@ One core, one thread or worker, the upstream's certificate and name verified, TL
 of them as the case says. Ours writes its access log to a file; nginx and HAProxy log nothing.
 
 nginx has no bound on the connections that it opens: its number says only how many it keeps. Bodies stay in its memory
-(client_body_buffer_size). HAProxy closes idle connections once a quarter of its descriptors are in use, which 1000 clients of
-2000 do; those ratios are raised.
+(client_body_buffer_size). HAProxy has a bound where it is told one (maxconn); UNBOUNDED is HAProxy without. It closes idle
+connections once a quarter of its descriptors are in use, which 1000 clients of 2000 do; those ratios are raised.
 """
 import http.client
 import os
@@ -16,7 +16,8 @@ import accounting
 from ground import NAME, ROOT, free_port
 
 ORDER = ["warmpool", "nginx", "haproxy"]
-TITLES = {"warmpool": "warmpool", "nginx": "nginx", "haproxy": "HAProxy"}
+UNBOUNDED = "haproxy-unbounded"
+TITLES = {"warmpool": "warmpool", "nginx": "nginx", "haproxy": "HAProxy", UNBOUNDED: "HAProxy without maxconn"}
 BINARY = os.environ.get("WARMPOOL", str(ROOT / "build" / "release" / "src" / "warmpool"))
 POLL = "/res.php?key=0123456789abcdef0123456789abcdef&action=get&id=2122988149"
 
@@ -86,7 +87,7 @@ frontend scripts
   default_backend api
 backend api
   http-request set-header Host {name}
-  default-server maxconn {pool} pool-purge-delay 600s
+  default-server {bound} pool-purge-delay 600s
   server api 127.0.0.1:{upstream} ssl verify required ca-file {ca_file} sni str({name}) verifyhost {name}
 """
 
@@ -113,7 +114,8 @@ class Proxy:
             file = self._write(_NGINX.format(**fields, single="master_process off;" if single else ""))
             command = [shutil.which("nginx"), "-c", file, "-e", "stderr"]
         else:
-            file = self._write(_HAPROXY.format(**fields, buffers="tune.bufsize 262144" if large_heads else ""))
+            file = self._write(_HAPROXY.format(**fields, buffers="tune.bufsize 262144" if large_heads else "",
+                                               bound="" if kind == UNBOUNDED else f"maxconn {pool}"))
             command = [shutil.which("haproxy"), "-db", "-f", file]
         self.started = time.monotonic()
         self._process = ground.start([*wrapper, *command], ground.proxy_core, self._label + ".out")

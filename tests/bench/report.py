@@ -26,18 +26,21 @@ def _cpu(loads):
     for load in LOADS:
         if load.key in loads:
             rounds = loads[load.key]
-            cells = []
-            for kind in ORDER:
-                cpu, user, system = (median(rounds[kind], field) for field in ("cpu_us", "user_us", "system_us"))
-                cells.append(f"{cpu:.1f} ({user:.1f} + {system:.1f})")
-            rows.append([load.title, *cells, f"**{targets.ratio(rounds):.2f}** of {TITLES[targets.better(rounds, 'cpu_us')]}"])
+            cells = {}
+            for kind, runs in rounds.items():
+                cpu, user, system = (median(runs, field) for field in ("cpu_us", "user_us", "system_us"))
+                cells[kind] = f"{cpu:.1f} ({user:.1f} + {system:.1f})"
+            rows.append([load.title, *(cells[kind] for kind in ORDER),
+                         f"**{targets.ratio(rounds):.2f}** of {TITLES[targets.better(rounds, 'cpu_us')]}"])
+            for kind in load.also:
+                rows.append([f"the same, {TITLES[kind]}", "", "", cells[kind], f"**{targets.ratio_to(kind, rounds):.2f}**"])
     return _table(["CPU µs a request (user + system)", *(TITLES[kind] for kind in ORDER), "ratio"], rows)
 
 
 def _speed(loads):
     rows = []
     for load in LOADS:
-        for kind in ORDER if load.key in loads else []:
+        for kind in [*ORDER, *load.also] if load.key in loads else []:
             runs = loads[load.key][kind]
             errors = sum(run["errors"] for run in runs)
             rows.append([load.title if kind == ORDER[0] else "", TITLES[kind], f"{median(runs, 'per_second'):,.0f}",

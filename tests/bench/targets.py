@@ -8,6 +8,7 @@ import statistics
 import typing
 
 from callgrind import UNSEEN, is_tls
+from proxies import UNBOUNDED
 
 OTHERS = ["nginx", "haproxy"]
 
@@ -17,10 +18,13 @@ def better(rounds, field):
     return min(OTHERS, key=lambda kind: statistics.median(row[field] for row in rounds[kind]))
 
 
+def ratio_to(other, rounds, field="cpu_us"):
+    return statistics.median(ours[field] / theirs[field] for ours, theirs in zip(rounds["warmpool"], rounds[other]))
+
+
 def ratio(rounds, field="cpu_us"):
     """Ours to the better of the two."""
-    other = rounds[better(rounds, field)]
-    return statistics.median(ours[field] / theirs[field] for ours, theirs in zip(rounds["warmpool"], other))
+    return ratio_to(better(rounds, field), rounds, field)
 
 
 def of_load(key, field="cpu_us"):
@@ -93,6 +97,8 @@ TARGETS = [
     Target("CPU a request, new connection a request, to the better of the two", 0.85, "×", of_load("new-32")),
     Target("CPU a request, POST of 50 KB, to the better of the two", 0.60, "×", of_load("form-16")),
     Target("CPU a request, 1000 clients, to the better of the two", 0.50, "×", of_load("keepalive-1000")),
+    Target("CPU a request, 1000 clients, to HAProxy without maxconn", 0.50, "×",
+           lambda results: ratio_to(UNBOUNDED, results["loads"]["keepalive-1000"])),
     Target("p99 at 32 clients, to the better of the two", 1.00, "×", of_load("keepalive-32", "p99_us")),
     Target("system calls a request, keep-alive, 32 clients", 5, "", _system_calls),
     Target("heap allocations a request, OpenSSL's apart", 0.001, "", _allocations),
