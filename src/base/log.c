@@ -298,7 +298,7 @@ void log_field_ms(const struct log *log, struct log_line *line, const struct log
 	}
 }
 
-void log_end(struct log *log, struct log_line *line)
+void log_end_gathered(struct log *log, struct log_line *line)
 {
 	if (log->format == LOG_FORMAT_JSON) {
 		put(line, "}", 1); /* fields leave room for it */
@@ -313,6 +313,12 @@ void log_end(struct log *log, struct log_line *line)
 	}
 	memcpy(log->buffer + log->len_bytes, line->text, line->len);
 	log->len_bytes += line->len;
+}
+
+void log_end(struct log *log, struct log_line *line)
+{
+	log_end_gathered(log, line);
+	log->is_urgent = true;
 }
 
 void log_write(struct log *log, enum log_level level, const char *object, const char *format, ...)
@@ -335,7 +341,6 @@ void log_write(struct log *log, enum log_level level, const char *object, const 
 		put_message(&line, span_of(text));
 	}
 	log_end(log, &line);
-	log->is_urgent = true;
 }
 
 /* As many whole lines as fit into `limit`, or `limit` bytes of one line that is longer. */
@@ -418,5 +423,5 @@ uint64_t log_turn(struct log *log, uint64_t now_ms)
 	}
 	log->flushed_ms = now_ms;
 	log_flush(log);
-	return UINT64_MAX;
+	return log->len_bytes > 0 ? now_ms + LOG_RETRY_MS : UINT64_MAX;
 }

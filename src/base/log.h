@@ -25,6 +25,7 @@ enum {
 	LOG_LINE_BYTES = 4096,
 	LOG_NAME_BYTES = 24,
 	LOG_GATHER_MS = 10,
+	LOG_RETRY_MS = 100, /* the reader took less than there was */
 	LOG_GATHER_BYTES = 32 * 1024,
 };
 
@@ -38,7 +39,7 @@ struct log {
 	bool has_priority; /* journal: "<4>" before each line instead of a time and a level */
 	char *buffer;      /* owned; LOG_BUFFER_BYTES */
 	size_t len_bytes;
-	bool is_urgent; /* a line of log_write() is among them */
+	bool is_urgent; /* a line that does not wait is among them */
 	uint64_t flushed_ms;
 	uint64_t dropped_lines;
 	uint64_t dropped_said;
@@ -101,10 +102,12 @@ void log_field_u64(const struct log *log, struct log_line *line, const struct lo
 void log_field_ms(const struct log *log, struct log_line *line, const struct log_key *key,
 		  uint64_t us);
 void log_end(struct log *log, struct log_line *line);
+/* The same for a line that may wait for more: there are many of the kind, and none of them is the only record of money. */
+void log_end_gathered(struct log *log, struct log_line *line);
 
 /*
- * At the end of each loop turn. Hands over what log_write() said, with all before it; access lines, which may be many, at
- * LOG_GATHER_BYTES or LOG_GATHER_MS after the last were handed over. Returns when to come again at the latest, UINT64_MAX: no need.
+ * At the end of each loop turn. Hands all over, unless there are only lines that may wait: these at LOG_GATHER_BYTES, or LOG_GATHER_MS after
+ * lines were handed over last. Returns when to come again at the latest, UINT64_MAX: no need.
  */
 uint64_t log_turn(struct log *log, uint64_t now_ms);
 

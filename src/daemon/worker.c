@@ -53,7 +53,7 @@ struct worker {
 	struct event signals[3];
 	struct timer warm_timer; /* serves at last without warmth */
 	struct timer drain_timer;
-	struct timer log_timer; /* when lines have waited long enough for more */
+	struct timer log_timer; /* lines that were gathered are due */
 	int exit_status;
 	bool is_serving;
 	bool is_stopping;

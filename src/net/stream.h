@@ -131,7 +131,7 @@ struct io stream_discard(struct stream *stream, void *data, size_t cap);
 /* Pauses and resumes on_readable. Resuming a TLS stream with pending bytes calls on_readable in this loop turn. */
 void stream_set_reading(struct stream *stream, bool on);
 
-/* Makes on_readable come in this loop turn although nothing new arrived. */
+/* Makes on_readable come in this loop turn, or the one about to begin, although nothing new arrived. */
 void stream_poke(struct stream *stream);
 
 /*

@@ -2,8 +2,8 @@
  * The way of a stream's TLS to its socket: an OpenSSL BIO that reads and writes the stream's descriptor.
  *
  * OpenSSL's own socket BIO does the same but for one thing: it hands each record to the network by itself. Ours lets the kernel gather
- * them (send(2), MSG_MORE) while the stream's has_more says that another record follows at once: 50 KB go out as one burst,
- * not as four.
+ * them (send(2), MSG_MORE) while the stream's has_more says that another record, or the FIN, follows at once: 50 KB go out as one
+ * burst, not as four.
  */
 #pragma once
 

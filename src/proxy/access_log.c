@@ -107,7 +107,7 @@ void access_log_write(const struct exchange *exchange)
 	if (exchange->has_client_left) {
 		log_field_text(log, &line, LOG_KEY("client_left"), SPAN("yes"));
 	}
-	log_end(log, &line);
+	log_end_gathered(log, &line);
 }
 
 static void begin_warning(const struct exchange *exchange, struct log_line *line)

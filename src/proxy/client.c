@@ -21,6 +21,7 @@ enum {
 		4 *
 		1024, /* when much was read in this turn already: it stays short, and others have theirs */
 	READ_TURN_BYTES = 1024 * 1024,
+	READ_ON_BYTES = 64 * 1024, /* read in this turn: what TLS still has is for the next */
 	LINGER_MS = 2000,
 	DRAIN_IDLE_MS = 1000,
 };
@@ -202,6 +203,16 @@ static size_t read_bytes_most(const struct client *client)
 	return client->proxy->turn_read_bytes < READ_TURN_BYTES ? READ_MAX_BYTES : READ_LESS_BYTES;
 }
 
+/* TLS has more of it. Always to go on at once would let one that sends as fast as we read keep the loop. */
+static void read_on(struct client *client)
+{
+	if (client->proxy->turn_read_bytes < READ_ON_BYTES) {
+		stream_poke(&client->stream);
+	} else if (client->pending_node.list == NULL) {
+		list_push_back(&client->proxy->pending, &client->pending_node);
+	}
+}
+
 static void on_readable(void *owner)
 {
 	struct client *client = owner;
@@ -236,10 +247,8 @@ static void on_readable(void *owner)
 	client->proxy->turn_read_bytes += io.bytes;
 	client->proxy->metrics->client_bytes_in += io.bytes;
 	client_advance(client);
-	/* Read on at once, who sends as fast as we read would keep the loop. */
-	if (client->stream.is_reading && stream_has_pending(&client->stream) &&
-	    client->pending_node.list == NULL) {
-		list_push_back(&client->proxy->pending, &client->pending_node);
+	if (client->stream.is_reading && stream_has_pending(&client->stream)) {
+		read_on(client);
 	}
 }
 
@@ -253,12 +262,12 @@ void client_read_pending(struct client *client)
 
 /* --- replies out --- */
 
-static void linger(struct client *client, uint64_t wait_ms)
+/* Its side is ended already: what it still sends is read and dropped, so that no reset overtakes the reply. */
+static void linger(struct client *client)
 {
-	stream_shutdown_write(&client->stream);
 	client_move(client, CLIENT_LINGERING);
 	stream_set_reading(&client->stream, !client->has_read_end);
-	client_set_deadline(client, wait_ms);
+	client_set_deadline(client, LINGER_MS);
 }
 
 /* The socket's pending error: a reset that came back for the reply shows that nobody read it. */
@@ -289,6 +298,9 @@ static void reply_is_written(struct client *client)
 {
 	struct exchange *exchange = client->exchange;
 
+	if (client->closes_after_reply) {
+		stream_shutdown_write(&client->stream);
+	}
 	if (client->has_read_end && has_left(client)) {
 		exchange->has_client_left = true;
 	}
@@ -297,9 +309,8 @@ static void reply_is_written(struct client *client)
 	if (!client->closes_after_reply) {
 		go_idle(client);
 	} else if (client->lingers && !client->has_read_end) {
-		linger(client, LINGER_MS);
+		linger(client);
 	} else {
-		stream_shutdown_write(&client->stream);
 		client_close(client);
 	}
 }
@@ -319,11 +330,9 @@ static struct io write_pieces(struct client *client)
 	if (!client_write_continue(client)) {
 		return (struct io){IO_AGAIN, 0};
 	}
-	/* Of who may have left already, has_left() shows it only when the reply has gone out. */
-	if (client->closes_after_reply && !client->has_read_end) {
-		return stream_writev_last(&client->stream, pieces + first, count);
-	}
-	return stream_writev(&client->stream, pieces + first, count);
+	return client->closes_after_reply
+		       ? stream_writev_last(&client->stream, pieces + first, count)
+		       : stream_writev(&client->stream, pieces + first, count);
 }
 
 static void write_reply(struct client *client)

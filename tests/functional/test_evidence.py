@@ -241,7 +241,7 @@ def test_a_connection_reset_just_before_the_write_costs_nothing(sim):
                 wp.process.send_signal(signal.SIGCONT)
                 assert answer.result().status_code == 200
             assert arrived(sim, uniq) == 1
-        assert "retry=unknown" not in wp.log()
+        assert "retry=unknown" not in wp.stop()
 
 
 def test_a_repeat_gets_a_fresh_connection_though_many_are_idle(sim):

@@ -57,4 +57,5 @@ def test_a_heartbeat_that_meets_a_dead_connection_costs_no_request(sim):
         sim.wait(lambda counters: counters["connections"]["open"] == SPARES and not first & _numbers(sim), timeout=20)
         assert poll(wp, None).status_code == 200
         assert submit(wp, new_uniq()).status_code == 200
+        wp.wait_log("class=submit")
         assert "retry=" not in wp.log() and " warning " not in wp.log()

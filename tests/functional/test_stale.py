@@ -42,6 +42,7 @@ def test_dead_connections_cost_no_poll(sim, forgotten):
     wp, rules, old = forgotten
     assert [poll(wp, None).status_code for _ in range(IDLE + 2)] == [200] * (IDLE + 2)
     _assert_one_was_tried(sim, rules, old)
+    wp.wait_log("retry=unknown")
     assert wp.log().count("retry=unknown") == 1
 
 

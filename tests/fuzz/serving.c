@@ -167,6 +167,7 @@ static void check_moment(void)
 	}
 	fuzz_must(leased == serving.pool.leased + serving.pool.heartbeats.count,
 		  "slots that are lent are not those that are counted");
+	fuzz_must(list_is_empty(&serving.proxy.pending), "a client waits beyond its turn");
 	fuzz_must(list_is_empty(&serving.proxy.clients[CLIENT_DEAD]),
 		  "the dead outlive their turn");
 }

@@ -335,7 +335,7 @@ static void compose_line(struct log *log)
 	struct log_line line;
 
 	log_begin(log, &line, LOG_INFO, "access");
-	log_end(log, &line);
+	log_end_gathered(log, &line);
 }
 
 START_TEST(test_access_lines_are_gathered_for_a_moment)
