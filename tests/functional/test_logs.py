@@ -203,8 +203,8 @@ def test_no_secret_is_logged_when_it_crashes(sim, how):
 def test_the_answer_of_a_solve_is_no_task_id(sim):
     """Its client left: the log says so, without the answer (a number here)."""
     with Warmpool(sim, secrets=["482913"]) as wp:
-        sim.fault(path="/solve.php", action="raw", delay_ms=0, how="fin",
-                  data="HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nOK|482913")
+        sim.fault(path="/solve.php", action="raw", delay_ms=300, how="fin",
+                  data="HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", more="OK|482913")
         with wp.connect() as sock:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             sock.sendall(b"GET /solve.php?key=k HTTP/1.1\r\nHost: localhost\r\n\r\n")
