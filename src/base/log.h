@@ -2,7 +2,7 @@
  * Log lines: gathered in a bounded buffer, written at the end of a loop turn, never blocking.
  *
  * A line is one object and a key=value text ("pool", "connect failed addr=… err=…"); in JSON the text is the
- * "message". The access log composes its own fields (proxy/access_log.c) through log_begin()/log_end().
+ * "message". The access log composes its own fields (proxy/access_log.c) through log_begin()/log_end_gathered().
  * What does not fit into the buffer, or what the reader of stderr does not take, is dropped and counted; the
  * count is logged when there is room again. Secrets, queries, bodies and answers never come here.
  *

@@ -115,7 +115,8 @@ MUST_USE enum err stream_connect(struct stream *stream, const struct stream_setu
 void stream_close(struct stream *stream);
 
 /*
- * Says that we will send no more: close_notify on TLS, then FIN. Reading goes on.
+ * Says that we will send no more: close_notify on TLS, then FIN. Reading goes on. An end of TLS without it looks like an attack to
+ * some clients (RFC 8446 section 6.1).
  */
 void stream_shutdown_write(struct stream *stream);
 

@@ -254,7 +254,6 @@ static void on_readable(void *owner)
 
 void client_read_pending(struct client *client)
 {
-	list_remove(&client->pending_node);
 	if (client->stream.is_reading) {
 		stream_poke(&client->stream);
 	}

@@ -60,7 +60,7 @@ bool client_keeps_alive(const struct client *client);
 /* The only writer of client->phase. */
 void client_move(struct client *client, enum client_phase phase);
 
-/* Takes it off proxy->pending, and reads on in the loop turn that begins. */
+/* It was on proxy->pending: reads on in the loop turn that begins. */
 void client_read_pending(struct client *client);
 
 /* Ends it at once; its exchange is orphaned. */

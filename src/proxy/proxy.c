@@ -131,8 +131,8 @@ void proxy_turn(struct proxy *proxy)
 	struct list_node *node;
 
 	proxy->turn_read_bytes = 0;
-	list_foreach_safe (at, &proxy->pending) {
-		client_read_pending(list_entry(at, struct client, pending_node));
+	while ((node = list_pop_front(&proxy->pending)) != NULL) {
+		client_read_pending(list_entry(node, struct client, pending_node));
 	}
 	while ((node = list_pop_front(&proxy->clients[CLIENT_DEAD])) != NULL) {
 		mem_cache_give(&proxy->client_cache, list_entry(node, struct client, node));

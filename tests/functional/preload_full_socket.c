@@ -22,14 +22,16 @@ ssize_t send(int fd, const void *data, size_t len, int flags)
 	static unsigned long seen;
 	static int was_full;
 
-	if (!was_full && len == number_in("PRELOAD_FULL_BYTES", 0) && ++seen == number_in("PRELOAD_FULL_NTH", 1)) {
+	if (!was_full && len == number_in("PRELOAD_FULL_BYTES", 0) &&
+	    ++seen == number_in("PRELOAD_FULL_NTH", 1)) {
 		was_full = 1;
 		dprintf(STDERR_FILENO, "preload: full\n");
 		errno = EAGAIN;
 		return -1;
 	}
 	if (was_full) {
-		dprintf(STDERR_FILENO, "preload: sent %zu%s\n", len, flags & MSG_MORE ? " more" : "");
+		dprintf(STDERR_FILENO, "preload: sent %zu%s\n", len,
+			flags & MSG_MORE ? " more" : "");
 	}
 	return syscall(SYS_sendto, fd, data, len, flags, NULL, 0);
 }
