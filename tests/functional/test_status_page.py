@@ -47,11 +47,14 @@ class Seen:
         self.members = {page: set() for page in PAGES}
 
     def look(self, wp):
+        """What /status showed in this look."""
+        documents = {}
         for page in PAGES:
             text = ask(wp, path=page)[2]
             assert KEY not in text
-            self.members[page].update(shown(json.loads(text)))
-        return json.loads(ask(wp, path="/status")[2])
+            documents[page] = json.loads(text)
+            self.members[page].update(shown(documents[page]))
+        return documents["/status"]
 
     def until(self, wp, condition, timeout=30):
         deadline = time.monotonic() + timeout
@@ -99,7 +102,7 @@ def test_the_page_lists_what_is_shown(sim, shim, tmp_path):  # noqa: F811
         seen.until(wp, lambda _: ("samples[][]", "count") in seen.members["/history"])
         sim.refuse()
         sim.close_all()
-        seen.until(wp, lambda status: not status["ready"])
+        seen.until(wp, lambda status: not status["ready"] and "last_error" in status["pool"]["breaker"])
     place = f"unix:{tmp_path}/admin.sock"
     with Warmpool(sim, ready=False, upstream="https://no-such-name.invalid:{port}", **{"admin.listen": place}) as lost:
         lost.admin = place
