@@ -169,6 +169,9 @@ void stream_trim(struct stream *stream);
 /* Will session tickets come that have not been read yet? After a TLS 1.3 handshake they may (RFC 8446 section 4.6.1). */
 bool stream_expects_tickets(const struct stream *stream);
 
+/* Has a TLS peer said anything at all, be it a part of its first message? */
+bool stream_has_heard(const struct stream *stream);
+
 bool stream_was_resumed(const struct stream *stream);
 const char *stream_tls_version(const struct stream *stream); /* "" when plain */
 /* From inside on_connected only; of a plain stream all is empty. */

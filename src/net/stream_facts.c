@@ -18,6 +18,11 @@ uint64_t stream_written_bytes(const struct stream *stream)
 				   : stream->plain_written_bytes;
 }
 
+bool stream_has_heard(const struct stream *stream)
+{
+	return stream->ssl != NULL && BIO_number_read(SSL_get_rbio(stream->ssl)) > 0;
+}
+
 void stream_facts(const struct stream *stream, struct stream_facts *ret_facts)
 {
 	struct tcp_info info = {0};

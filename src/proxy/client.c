@@ -23,7 +23,6 @@ enum {
 	READ_TURN_BYTES = 1024 * 1024,
 	READ_ON_BYTES = 64 * 1024, /* read in this turn: what TLS still has is for the next */
 	LINGER_MS = 2000,
-	DRAIN_IDLE_MS = 1000,
 };
 
 void client_move(struct client *client, enum client_phase phase)
@@ -213,7 +212,7 @@ static void read_on(struct client *client)
 	}
 }
 
-static void on_readable(void *owner)
+void client_on_readable(void *owner)
 {
 	struct client *client = owner;
 	enum err err = ERR_NONE;
@@ -367,7 +366,7 @@ void client_reply(struct client *client, struct span head, struct span body, boo
 	write_reply(client);
 }
 
-static void on_writable(void *owner)
+void client_on_writable(void *owner)
 {
 	struct client *client = owner;
 
@@ -378,7 +377,7 @@ static void on_writable(void *owner)
 	}
 }
 
-static void on_timer(void *owner)
+void client_on_timer(void *owner)
 {
 	struct client *client = owner;
 
@@ -394,6 +393,9 @@ static void on_timer(void *owner)
 		client_close(client);
 		break;
 	case CLIENT_IDLE:
+		if (client->stream.is_handshaking) {
+			client_handshake_failed(client, "it took longer than timeouts.client_head");
+		}
 		stream_shutdown_write(&client->stream);
 		client_close(client);
 		break;
@@ -404,79 +406,5 @@ static void on_timer(void *owner)
 	case CLIENT_DEAD:
 	case CLIENT_PHASES:
 		break;
-	}
-}
-
-/* Who speaks, when no label says: the peer's process on a unix socket, else its address. */
-static void write_name(struct client *client)
-{
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
-	char text[ADDR_TEXT_BYTES];
-
-	if (!addr_is_local(&client->stream.peer)) {
-		_Static_assert(sizeof(client->name) >= INET6_ADDRSTRLEN, "an address fits");
-		memcpy(client->name, text, strlen(addr_write_ip(&client->stream.peer, text)) + 1);
-	} else if (getsockopt(client->stream.fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0) {
-		snprintf(client->name, sizeof(client->name), "pid=%d", (int)peer.pid);
-	}
-}
-
-/* Who will only be told 403 does not keep a place for as long as a keep-alive client. */
-static uint64_t first_wait_ms(const struct client *client)
-{
-	const struct config *config = client->proxy->config;
-
-	if (client->proxy->is_draining) {
-		return DRAIN_IDLE_MS; /* a handshake was under way when the drain began */
-	}
-	return client->is_allowed
-		       ? config->timeouts_client_idle_ms
-		       : MIN(config->timeouts_client_idle_ms, config->timeouts_client_head_ms);
-}
-
-/* The TLS handshake is over. */
-static void on_connected(void *owner, enum err err)
-{
-	struct client *client = owner;
-
-	if (err == ERR_NONE) {
-		client_set_deadline(client, first_wait_ms(client));
-		stream_poke(
-			&client->stream); /* the request may have come with the handshake's end */
-	} else if (err == ERR_PLAIN_HTTP) {
-		stream_drop_tls(&client->stream);
-		client_begin_request(client);
-		client_refuse(client, err);
-	} else {
-		client_close(client);
-	}
-}
-
-static const struct stream_ops stream_ops = {
-	.on_connected = on_connected, .on_readable = on_readable, .on_writable = on_writable};
-
-void client_new(struct proxy *proxy, int fd, const struct addr *peer, uint16_t local_port,
-		struct tls_server *tls)
-{
-	struct client *client = mem_cache_take(&proxy->client_cache);
-	const struct stream_setup setup = {
-		.base = proxy->base, .clock = proxy->clock, .ops = &stream_ops, .owner = client};
-
-	client->proxy = proxy;
-	client->number = ++proxy->last_client_number;
-	proxy->metrics->clients_accepted++;
-	client->local_port = local_port;
-	client->is_allowed = access_allows_peer(proxy->access, peer);
-	client->phase = CLIENT_IDLE;
-	list_push_front(&proxy->clients[CLIENT_IDLE], &client->node);
-	timer_init(&client->timer, proxy->base, proxy->clock, on_timer, client);
-	stream_adopt(&client->stream, &setup, fd, peer, tls);
-	write_name(client);
-	if (tls == NULL) {
-		client_set_deadline(client, first_wait_ms(client));
-		on_readable(client);
-	} else {
-		client_set_deadline(client, proxy->config->timeouts_client_head_ms);
 	}
 }

@@ -17,7 +17,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { CLIENT_HOST_BYTES = 48 };
+enum {
+	CLIENT_HOST_BYTES = 48,
+	DRAIN_IDLE_MS = 1000, /* how long an idle client may still rest in a drain */
+};
 
 struct client {
 	struct list_node node;         /* on proxy->clients[phase] */
@@ -66,7 +69,15 @@ void client_read_pending(struct client *client);
 /* Ends it at once; its exchange is orphaned. */
 void client_close(struct client *client);
 
-/* --- between client.c and client_request.c --- */
+/* --- between client.c, client_open.c and client_request.c --- */
+
+/* Its stream's and its timer's callbacks; `owner` is the client. */
+void client_on_readable(void *owner);
+void client_on_writable(void *owner);
+void client_on_timer(void *owner);
+
+/* Counts and logs it, unless not one byte came; the caller closes. */
+void client_handshake_failed(struct client *client, const char *reason);
 
 /* Gives the client an exchange for its next request, with the bytes that came ahead. */
 void client_begin_request(struct client *client);

@@ -9,8 +9,6 @@
 
 #include <string.h>
 
-enum { WARNINGS_MOST = 10 }; /* within WINDOW_SECONDS */
-
 /* What one field of a request offers. */
 struct offer {
 	const char *name; /* borrowed; of the token that it is, or NULL */
@@ -98,11 +96,11 @@ static void warn(struct exchange *exchange, enum err err, bool has_to_wait)
 	struct log_line line;
 
 	proxy->metrics->token_failures++;
-	if (!has_to_wait && window_count(&guard->warned, now_ms) >= WARNINGS_MOST) {
-		guard->unsaid++;
+	if (has_to_wait) {
+		throttle_let(&guard->lines, now_ms);
+	} else if (!throttle_lets(&guard->lines, now_ms)) {
 		return;
 	}
-	window_add(&guard->warned, now_ms);
 	if (!log_wants(proxy->log, LOG_WARNING)) {
 		return;
 	}
@@ -110,14 +108,14 @@ static void warn(struct exchange *exchange, enum err err, bool has_to_wait)
 	log_field_text(proxy->log, &line, LOG_KEY("client"), span_of(exchange->name));
 	log_field_text(proxy->log, &line, LOG_KEY("error"), span_of(err_name(err)));
 	log_field_u64(proxy->log, &line, LOG_KEY("failures"), proxy->metrics->token_failures);
-	if (guard->unsaid > 0) {
-		log_field_u64(proxy->log, &line, LOG_KEY("unsaid"), guard->unsaid);
+	if (guard->lines.held > 0) {
+		log_field_u64(proxy->log, &line, LOG_KEY("unsaid"), guard->lines.held);
 	}
 	if (has_to_wait) {
 		log_field_u64(proxy->log, &line, LOG_KEY("refused_for_s"), GUESSES_WAIT_MS / 1000);
 	}
 	log_end(proxy->log, &line);
-	guard->unsaid = 0;
+	guard->lines.held = 0;
 }
 
 /* Only a wrong token is a guess: some clients ask without one first, and again once they are told. */

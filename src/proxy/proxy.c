@@ -16,7 +16,6 @@ enum {
 	PEAK_CLIENTS = 64,   /* so many fewer than there were: a peak of TLS handshakes, maybe */
 	PEAK_EXCHANGES = 64, /* more at a time are a peak, after which memory is given back */
 	KEPT_AFTER_PEAK = 32,
-	DRAIN_IDLE_MS = 1000,
 	GIVE_BACK_MS = 1000, /* between two looks at memory that a peak has left behind */
 	GIVE_BACK_BYTES = 1 << 20,
 };

@@ -7,7 +7,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/span.h"
-#include "base/window.h"
+#include "base/throttle.h"
 #include "config/config.h"
 #include "config/config_key.h"
 #include "pool/tenant.h"
@@ -42,8 +42,7 @@ enum client_phase {
 struct guard {
 	const struct tokens *tokens; /* borrowed; NULL: none are asked for */
 	struct guesses guesses;
-	struct window warned;
-	uint64_t unsaid; /* of them, since the last warning */
+	struct throttle lines; /* of the log, for missing and wrong tokens */
 };
 
 struct proxy {
@@ -55,8 +54,9 @@ struct proxy {
 	struct pool *pool;           /* borrowed */
 	struct access *access;       /* owned */
 	struct guard guard;
-	const char *upstream_host;      /* borrowed; the URL's name */
-	const char *upstream_authority; /* borrowed; with a port that is not the scheme's own */
+	struct throttle handshake_lines; /* of the log, for TLS handshakes of clients that failed */
+	const char *upstream_host;       /* borrowed; the URL's name */
+	const char *upstream_authority;  /* borrowed; with a port that is not the scheme's own */
 	uint16_t upstream_port;
 	const struct api_key
 		*api_key; /* borrowed; put into requests without one; len 0: there is none */

@@ -14,6 +14,7 @@ import requests
 
 import nodejs
 import preload
+from admin_client import ON, ask
 from daemon import BINARY, ROOT, Warmpool, is_sanitized, knows_systemd, read_all, read_response
 from replies import KEY, arrived, new_uniq
 from simctl import Simulator
@@ -193,6 +194,32 @@ def test_a_client_who_leaves_in_the_middle_of_all_costs_nothing(wp, authority):
     while wp.descriptors() > before:
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def failures(wp):
+    return int(re.search(r"(?m)^warmpool_client_handshake_failures_total (\d+)$", ask(wp, path="/metrics")[2]).group(1))
+
+
+def test_a_handshake_that_fails_is_logged_and_counted(sim, files, tmp_path):
+    with Warmpool(sim, listen="tls:127.0.0.1:0", **files, **ON, **{"timeouts.client_head": "1s"}) as wp:
+        with pytest.raises(requests.exceptions.SSLError):
+            requests.get(wp.url, timeout=10, verify=str(Authority(tmp_path / "other", ["localhost"]).ca_file))
+        wp.wait_log(r"client client=127\.0\.0\.1 handshake=failed reason=\"error:.*unknown ca\"")
+        with wp.connect() as sock:
+            sock.sendall(b"\x16\x03\x01\x02\x00\x01")
+        wp.wait_log("reason=.*unexpected eof")
+        with wp.connect() as sock:
+            sock.sendall(b"\x16\x03\x01\x02\x00\x01")
+            assert sock.recv(1) == b""
+        wp.wait_log("reason=\"it took longer than timeouts.client_head\"")
+        with wp.connect() as sock:  # a look whether the port is open
+            sock.shutdown(socket.SHUT_WR)
+            read_all(sock)
+        assert failures(wp) == 3
+        for _ in range(10):
+            wp.raw(b"\x16garbage")  # it is closed after it was counted
+        assert failures(wp) == 13
+        assert len(re.findall("handshake=failed", wp.log())) == 10
 
 
 # --- certificates ---
