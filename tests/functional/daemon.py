@@ -8,6 +8,7 @@ WARMPOOL in the environment names the binary (default: build/src/warmpool below 
 Leaving the block sends SIGTERM and fails when the daemon does not end with 0, or when a sanitizer or an
 assertion spoke. Sensitive text given with `secrets` must not be in its log.
 """
+import contextlib
 import os
 import pathlib
 import re
@@ -169,6 +170,46 @@ def read_response(sock, data=b""):
             raise AssertionError(f"the connection ended in the body: {data!r}")
         data += piece
     return status, headers, data[:length], data[length:]
+
+
+@contextlib.contextmanager
+def free_port():
+    """A port of 127.0.0.1 that a daemon can listen on, and that nobody else is given meanwhile: bound, and not listening."""
+    with socket.socket() as keeper:
+        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        keeper.bind(("127.0.0.1", 0))
+        yield keeper.getsockname()[1]
+
+
+@contextlib.contextmanager
+def stopped(process):
+    """A process of ours that does nothing at all within the block: what it is sent waits."""
+    process.send_signal(signal.SIGSTOP)
+    try:
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)
+
+
+@contextlib.contextmanager
+def kept_upstream(sim, sock, request):
+    """This client's request has gone to the simulator, which does nothing until the block is left."""
+    sim.wait(lambda _: not waits_at(sim.port))
+    with stopped(sim.process):
+        sock.sendall(request)
+        deadline = time.monotonic() + 10
+        while not waits_at(sim.port):
+            assert time.monotonic() < deadline, "the request was not passed on"
+            time.sleep(0.005)
+        yield
+
+
+def waits_at(port):
+    """Whether bytes wait to be read, or connections to be accepted, by who listens on this port (IPv4)."""
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        rows = [row.split() for row in list(table)[1:]]
+    return any(int(row[1].rpartition(":")[2], 16) == port and int(row[4].partition(":")[2], 16) > 0 for row in rows)
 
 
 def unread(sock):

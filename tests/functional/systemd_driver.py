@@ -50,8 +50,12 @@ def journal():
                           capture_output=True, text=True, check=False).stdout[-3000:]
 
 
+def whole_journal():
+    return subprocess.run(["journalctl", "-o", "json", "--no-pager"], capture_output=True, text=True, check=False).stdout
+
+
 def answers(target="/res.php?key=k&action=getbalance"):
-    done = subprocess.run(["curl", "-sS", "-m", "5", "http://127.0.0.1:8080" + target],
+    done = subprocess.run(["curl", "-sS", "-m", "20", "http://127.0.0.1:8080" + target],
                           capture_output=True, text=True, check=False)
     return done.stdout or done.stderr
 
@@ -109,8 +113,9 @@ def credential_and_unix_socket(sim):
     drop_in.write_text(f"[Service]\nLoadCredential=ca.pem:{CA}\n")
     systemctl("daemon-reload")
     status = systemctl("start", "warmpool.service").returncode
-    done = subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", "curl", "-sS", "-m", "5", "--unix-socket", "/run/warmpool/http.sock",
-                           "http://localhost/res.php?key=k&action=getbalance"], capture_output=True, text=True, check=False)
+    done = subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", "curl", "-sS", "-m", "20", "--unix-socket",
+                           "/run/warmpool/http.sock", "http://localhost/res.php?key=k&action=getbalance"],
+                          capture_output=True, text=True, check=False)
     configure(sim, size=6, ca="/run/credentials/warmpool.service/ca.pem", listen="unix:/run/warmpool/http.sock")
     CA.write_text(2 * CA.read_text())  # as good, and another: is it handed over anew?
     CA.chmod(0o600)
@@ -133,13 +138,15 @@ def key_from_credential(sim):
     drop_in.write_text(f"[Service]\nLoadCredential=api_key:{key}\n")
     systemctl("daemon-reload")
     status = systemctl("start", "warmpool.socket", "warmpool.service").returncode
+    logged = whole_journal().count("class=read")
     answer = answers("/res.php?action=getbalance")
     seen = [request["head"].split("\r\n", 1)[0] for request in sim.requests(last=1, path="/res.php")]
     process = pathlib.Path("/proc") / show("MainPID")
-    everything = subprocess.run(["journalctl", "-o", "json", "--no-pager"], capture_output=True, text=True, check=False).stdout
+    is_logged = wait(lambda: whole_journal().count("class=read") > logged)  # the line comes after the answer
+    everything = whole_journal()
     places = {"journal": everything, "status": systemctl("status", "warmpool.service").stdout,
               **{name: (process / name).read_bytes().decode(errors="replace") for name in ("cmdline", "environ")}}
-    tell("key", status=status, answer=answer, seen=seen, logged="class=read" in everything,
+    tell("key", status=status, answer=answer, seen=seen, logged=is_logged,
          places=sorted(places), shown=[name for name, text in places.items() if POOL_KEY in text])
     systemctl("stop", "warmpool.socket", "warmpool.service")
     drop_in.unlink()

@@ -11,7 +11,7 @@ import time
 import pytest
 
 import distance
-from daemon import BINARY, Warmpool
+from daemon import BINARY, Warmpool, free_port
 from simctl import Simulator
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tools"))
@@ -19,11 +19,12 @@ from dns_server import DnsServer  # noqa: E402  (the path comes first)
 
 ALWAYS = -1
 KEY = "0123456789abcdef0123456789abcdef"
+TOOK = r"([\d.]+) (m?s)"  # a busy machine may need seconds
 
 
 def doctor(*arguments, url=None, sim=None, wrapper=(), timeout=40, **options):
     """(exit status, the report with its line breaks undone)."""
-    settings = {"timeouts.connect": "2s", "listen": "127.0.0.1:0", **options}
+    settings = {"timeouts.connect": "10s", "listen": "127.0.0.1:0", **options}
     if sim is not None:
         settings = {"upstream.url": f"https://localhost:{sim.port}", "upstream.ca_file": sim.ca_file, **settings}
     if url is not None:
@@ -44,6 +45,10 @@ def line(report, label):
     return match.group(1)
 
 
+def _ms(number, unit):
+    return float(number) * (1 if unit == "ms" else 1000)
+
+
 # All is well
 
 def test_a_good_upstream_is_measured():
@@ -53,14 +58,14 @@ def test_a_good_upstream_is_measured():
         handshakes = sim.counters()["handshakes"]
     assert status == 0, report
     assert report.endswith("\nAll is well.\n")
-    assert re.fullmatch(r"[\d.]+ ms", line(report, "TCP"))
-    assert re.fullmatch(r"[\d.]+ ms, full handshake: TLSv1.3, TLS_AES_128_GCM_SHA256, ALPN http/1.1", line(report, "TLS"))
-    assert re.fullmatch(r"[\d.]+ ms, resumed with .*", line(report, "TLS again"))
+    assert re.fullmatch(TOOK, line(report, "TCP"))
+    assert re.fullmatch(TOOK + r", full handshake: TLSv1.3, TLS_AES_128_GCM_SHA256, ALPN http/1.1", line(report, "TLS"))
+    assert re.fullmatch(TOOK + ", resumed with .*", line(report, "TLS again"))
     assert line(report, "certificate").startswith("CN=localhost, issued by CN=Simulated API test CA;")
     assert 28 <= int(re.search(r"(\d+) days left", report)[1]) <= 30
     assert "Keep-Alive: timeout=30" in line(report, "HEAD /")
-    saved = re.search(r"takes ([\d.]+) ms, on a new connection [\d.]+ ms: the pool saves ([\d.]+) ms", line(report, "stays open"))
-    assert float(saved[1]) >= 20 and float(saved[2]) >= 20
+    saved = re.search(f"takes {TOOK}, on a new connection {TOOK}: the pool saves {TOOK} a call", line(report, "stays open"))
+    assert _ms(saved[1], saved[2]) >= 20 and _ms(saved[5], saved[6]) >= 20
     assert "lends nothing idle longer than 28s" in report
     # Two harmless requests over one connection, and a second connection without any.
     assert [one["head"].split(" HTTP/")[0] for one in asked] == ["HEAD /", "HEAD /"]
@@ -110,14 +115,17 @@ def test_tls_1_2_is_seen_and_resumed():
     assert "resumed" in line(report, "TLS again")
 
 
-@pytest.mark.parametrize("ahead_s,words", [(0, "within 1 s"), (-3600, "ahead of"), (3600, "behind")])
+@pytest.mark.parametrize("ahead_s,words", [(0, "within "), (-3600, "ahead of"), (3600, "behind")])
 def test_the_clock_is_compared(sim, ahead_s, words):
-    date = email.utils.formatdate(time.time() + ahead_s, usegmt=True)
+    began_s = int(time.time())
+    date = email.utils.formatdate(began_s + ahead_s, usegmt=True)
     sim.fault(action="headers", headers=[["Date", date], ["Server", "nginx/1.22.1"]], times=ALWAYS)
     status, report = doctor(sim=sim)
     assert status == 0
     assert words in line(report, "clock")
     assert ("warning" in line(report, "clock")) == (ahead_s != 0)
+    if ahead_s == 0:  # the answer's date stands still while the doctor works
+        assert 1 <= int(re.match(r"within (\d+) s of the server's$", line(report, "clock"))[1]) <= max(1, int(time.time()) - began_s)
     assert "Server: nginx/1.22.1" in line(report, "HEAD /")
 
 
@@ -170,7 +178,7 @@ def test_a_black_hole():
 ], ids=lambda value: "-".join(str(part) for part in list(value.values())[:2]) if isinstance(value, dict) else "")
 def test_a_fault_of_the_handshake_is_named(sim, rule, words):
     sim.fault(**rule, times=ALWAYS)
-    status, report = doctor(sim=sim, **{"timeouts.connect": "1s"})
+    status, report = doctor(sim=sim, **({"timeouts.connect": "1s"} if rule["action"] == "stall_handshake" else {}))
     assert status == 1
     assert line(report, "TLS").startswith("FAULT: ")
     assert words in line(report, "TLS")
@@ -193,7 +201,7 @@ def test_an_unverified_certificate_is_warned_of(sim):
 
 def test_plain_http_where_tls_should_be():
     with Simulator(plain=True) as sim:
-        status, report = doctor(url=f"https://127.0.0.1:{sim.port}")
+        status, report = doctor(url=f"https://127.0.0.1:{sim.port}", **{"timeouts.connect": "2s"})
     assert status == 1
     assert "FAULT: not TLS: plain HTTP is spoken on this port" in report
 
@@ -214,7 +222,7 @@ def test_tls_where_plain_http_should_be(sim):
 ])
 def test_no_answer_is_named(sim, rule, words):
     sim.fault(**rule, times=ALWAYS)
-    status, report = doctor(sim=sim, **{"timeouts.response": "1s"})
+    status, report = doctor(sim=sim, **({"timeouts.response": "1s"} if rule["action"] == "never" else {}))
     assert status == 1
     assert line(report, "HEAD /").startswith("FAULT: ")
     assert words in line(report, "HEAD /")
@@ -283,9 +291,8 @@ def test_what_is_wrong_with_the_name_is_said():
 # This machine
 
 def test_ourselves_are_seen():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    status, report = doctor(url=f"https://localhost:{port}", listen=f"127.0.0.1:{port}")
+    with free_port() as port:
+        status, report = doctor(url=f"https://localhost:{port}", listen=f"127.0.0.1:{port}")
     assert status == 1
     assert "FAULT: this is our own listener" in report
 
@@ -294,9 +301,8 @@ def test_the_addresses_to_listen_on_are_looked_at(sim, tmp_path):
     path = tmp_path / "http.sock"
     with Warmpool(sim, listen=f"127.0.0.1:0, unix:{path}") as wp:
         busy = wp.addresses[0]
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        status, report = doctor(sim=sim, listen=f"{busy}, 127.0.0.1:{port}, unix:{path}, unix:{path}.none")
+        with free_port() as port:
+            status, report = doctor(sim=sim, listen=f"{busy}, 127.0.0.1:{port}, unix:{path}, unix:{path}.none")
         assert "client" not in wp.log().split("ready listen")[1], "the running one was disturbed"
     assert status == 0
     assert f"{busy} is taken" in report

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from daemon import Warmpool, knows_systemd, read_all, read_response
+from daemon import Warmpool, kept_upstream, knows_systemd, read_all, read_response, stopped
 from test_tokens import HERE, write_tokens
 
 pytestmark = pytest.mark.skipif(not knows_systemd(), reason="built without libsystemd")
@@ -210,28 +210,24 @@ def test_a_reload_is_told_from_begin_to_end(sim, manager):
 
 
 def test_the_end_is_told_with_the_time_that_the_drain_may_take(sim, manager):
-    sim.fault(path="/echo", action="delay", ms=500)
-    with Warmpool(sim, environment=manager.environment, drain_s=90) as wp, wp.connect() as sock:
-        sock.sendall(b"GET /echo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-        sim.wait(lambda counters: counters["requests"]["by_path"].get("GET /echo", 0) == 1)
-        wp.terminate()
-        manager.wait("STOPPING=1")
-        assert manager.count("EXTEND_TIMEOUT_USEC=95000000") == 1
-        assert manager.status().startswith("STATUS=stopping; ") and " 1 leased" in manager.status()
+    with Warmpool(sim, environment=manager.environment, drain_s=90) as wp, wp.connect(30) as sock:
+        with kept_upstream(sim, sock, REQUEST):
+            wp.terminate()
+            manager.wait("STOPPING=1")
+            assert manager.count("EXTEND_TIMEOUT_USEC=95000000") == 1
+            # A message of its own, after that.
+            _until(lambda: manager.status().startswith("STATUS=stopping; "), lambda: manager.told)
+            assert " 1 leased" in manager.status()
         assert b" 200 " in read_all(sock)
 
 
 def test_the_sign_of_life_comes_from_the_loop(sim, manager):
     with Warmpool(sim, environment={**manager.environment, "WATCHDOG_USEC": "300000"}) as wp:
         manager.wait("WATCHDOG=1", times=5)
-        wp.process.send_signal(signal.SIGSTOP)
-        try:
-            time.sleep(0.05)  # what was on its way
+        with stopped(wp.process):
             before = manager.count("WATCHDOG=1")
             time.sleep(0.5)  # a thread or a child that spoke for a loop that hangs would be heard
             assert manager.count("WATCHDOG=1") == before
-        finally:
-            wp.process.send_signal(signal.SIGCONT)
         manager.wait("WATCHDOG=1", times=before + 3)
 
 

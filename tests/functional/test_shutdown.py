@@ -1,24 +1,28 @@
 """SIGTERM: what is in flight is finished, what comes is told to come no more, the end is clean."""
 import signal
 
-from daemon import Warmpool, read_response
+from daemon import Warmpool, kept_upstream, read_response, stopped
 
 
-def _hold(wp, sim, ms=800):
-    sim.fault(path="/echo", action="delay", ms=ms)
+HELD = b"GET /echo?held HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+def _hold(wp, sim):
+    sim.fault(path="/echo", action="never")
     sock = wp.connect(30)
-    sock.sendall(b"GET /echo?held HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    sock.sendall(HELD)
     sim.wait(lambda counters: counters["requests"]["by_path"].get("GET /echo", 0) >= 1)
     return sock
 
 
-def test_what_is_in_flight_is_answered(sim, wp):
-    with _hold(wp, sim) as sock:
-        wp.terminate()
+def test_what_is_in_flight_is_answered(sim):
+    with Warmpool(sim, drain_s=60) as wp, wp.connect(30) as sock:
+        with kept_upstream(sim, sock, HELD):
+            wp.terminate()
+            wp.wait_log("finishing 1 requests")
         status, headers, _, _ = read_response(sock)
         assert status == 200
         assert headers["connection"] == "close"
-    wp.stop()
 
 
 def test_an_idle_client_is_closed(sim, wp):
@@ -32,7 +36,7 @@ def test_an_idle_client_is_closed(sim, wp):
 
 def test_past_the_drain_timeout_all_are_answered(sim):
     with Warmpool(sim, drain_s=0, **{"pool.size": 1}) as wp:
-        with _hold(wp, sim, ms=20000) as held, wp.connect() as queued:
+        with _hold(wp, sim) as held, wp.connect() as queued:
             queued.sendall(b"GET /in.php?key=k&uniq=q HTTP/1.1\r\nHost: localhost\r\n\r\n")
             with wp.connect() as probe:
                 probe.sendall(b"GET /in.php?key=k&uniq=r HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -47,22 +51,21 @@ def test_past_the_drain_timeout_all_are_answered(sim):
 
 def test_a_second_signal_ends_at_once(sim):
     with Warmpool(sim, drain_s=60) as wp:
-        with _hold(wp, sim, ms=20000):
+        with _hold(wp, sim):
             wp.terminate()
             wp.wait_log("finishing 1 requests")
             wp.process.send_signal(signal.SIGTERM)
-            assert wp.process.wait(5) == 1
+            assert wp.process.wait(20) == 1
         wp.stop(expect=1)
 
 
 def test_who_waits_to_be_accepted_is_served(sim):
-    with Warmpool(sim) as wp:
-        wp.process.send_signal(signal.SIGSTOP)
-        clients = [wp.connect() for _ in range(300)]
-        for client in clients:
-            client.sendall(b"GET /echo HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        wp.terminate()
-        wp.process.send_signal(signal.SIGCONT)
+    with Warmpool(sim, drain_s=60) as wp:
+        with stopped(wp.process):
+            clients = [wp.connect(30) for _ in range(300)]
+            for client in clients:
+                client.sendall(b"GET /echo HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            wp.terminate()
         for client in clients:
             assert read_response(client)[0] == 200
             client.close()

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 import requests
 
-from daemon import BINARY, Warmpool
+from daemon import BINARY, Warmpool, free_port
 from simctl import Simulator
 
 
@@ -105,9 +105,8 @@ def test_too_few_descriptors_are_named():
 
 
 def test_an_upstream_that_is_ourselves_is_refused():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    result = _run("run", "--set", f"listen=127.0.0.1:{port}", "--set", f"upstream.url=https://localhost:{port}")
+    with free_port() as port:
+        result = _run("run", "--set", f"listen=127.0.0.1:{port}", "--set", f"upstream.url=https://localhost:{port}")
     assert result.returncode == 1
     assert "our own listener" in result.stderr
 
@@ -147,10 +146,9 @@ def test_unix_and_ipv6_listeners(sim, tmp_path):
 
 
 def test_ourselves_are_seen_behind_a_wildcard():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    result = _run("run", "--set", f"listen=0.0.0.0:{port}", "--set", "access.allow=127.0.0.0/8,192.0.2.0/24",
-                  "--set", f"upstream.url=https://localhost:{port}")
+    with free_port() as port:
+        result = _run("run", "--set", f"listen=0.0.0.0:{port}", "--set", "access.allow=127.0.0.0/8,192.0.2.0/24",
+                      "--set", f"upstream.url=https://localhost:{port}")
     assert result.returncode == 1
     assert "our own listener" in result.stderr
 
