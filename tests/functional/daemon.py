@@ -9,13 +9,16 @@ Leaving the block sends SIGTERM and fails when the daemon does not end with 0, o
 assertion spoke. Sensitive text given with `secrets` must not be in its log.
 """
 import contextlib
+import fcntl
 import os
 import pathlib
 import re
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
+import termios
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -192,32 +195,13 @@ def stopped(process):
         process.send_signal(signal.SIGCONT)
 
 
-@contextlib.contextmanager
-def kept_upstream(sim, sock, request):
-    """This client's request has gone to the simulator, which does nothing until the block is left."""
-    sim.wait(lambda _: not waits_at(sim.port))
-    with stopped(sim.process):
-        sock.sendall(request)
-        deadline = time.monotonic() + 10
-        while not waits_at(sim.port):
-            assert time.monotonic() < deadline, "the request was not passed on"
-            time.sleep(0.005)
-        yield
-
-
-def waits_at(port):
-    """Whether bytes wait to be read, or connections to be accepted, by who listens on this port (IPv4)."""
-    with open("/proc/net/tcp", encoding="ascii") as table:
-        rows = [row.split() for row in list(table)[1:]]
-    return any(int(row[1].rpartition(":")[2], 16) == port and int(row[4].partition(":")[2], 16) > 0 for row in rows)
-
-
 def unread(sock):
-    """Bytes that the daemon has not read from this client's connection (IPv4); None when it has closed it."""
+    """Bytes sent that the daemon has not read from this client's connection (IPv4); None when it has closed it."""
+    on_its_way = struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)))[0]
     ports = [sock.getpeername()[1], sock.getsockname()[1]]
     with open("/proc/net/tcp", encoding="ascii") as table:
         for row in list(table)[1:]:
             fields = row.split()
             if [int(end.rpartition(":")[2], 16) for end in fields[1:3]] == ports:
-                return int(fields[4].partition(":")[2], 16)
+                return on_its_way + int(fields[4].partition(":")[2], 16)
     return None

@@ -39,6 +39,7 @@ _TESTS = pathlib.Path(__file__).resolve().parent.parent
 _NAMESPACES = ["unshare", "--net", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child"]
 _APART = 'ip link set lo up && mount --bind "$1" /etc/resolv.conf && shift && exec "$@"'
 _LINE_TRIES = 15
+_START_S = 20
 
 
 # Outside
@@ -111,12 +112,21 @@ class Far(Control):
     port = _PORT
 
     def __init__(self, folder):
-        ready = json.loads(pathlib.Path(folder, "simulator").read_text())
+        ready = _ready_line(pathlib.Path(folder, "simulator"))
         self.ca_file = ready["ca_file"]
         super().__init__(FAR, ready["control_port"])
 
     def warmpool(self, **options):
         return Warmpool(self, **{"upstream": f"https://{FAR}:{{port}}", **options})
+
+
+def _ready_line(path):
+    """What the simulator says when it is ready: it listens a moment before."""
+    deadline = time.monotonic() + _START_S
+    while not (text := path.read_text()).endswith("\n"):
+        assert time.monotonic() < deadline, f"the simulator is not ready: {text}"
+        time.sleep(0.01)
+    return json.loads(text)
 
 
 def connect_ms(timeout_s=1.0):
@@ -136,7 +146,6 @@ def round_trip_ms():
     return statistics.median(connect_ms() for _ in range(_LINE_TRIES))
 
 
-def process_age_s():
-    """Since this program was started, which is when wire.py's --cut-after begins to count (to 10 ms)."""
-    fields = pathlib.Path("/proc/self/stat").read_text().rpartition(")")[2].split()
-    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
+def line_started_at():
+    """When wire.py's --cut-after began to count, in time.monotonic()'s seconds."""
+    return float(os.environ["WIRE_STARTED_AT"])

@@ -61,7 +61,7 @@ class Control:
         return next(rule["acted"] for rule in self.faults() if rule["number"] == number)
 
     def clear_faults(self):
-        """No rules, and listening everywhere."""
+        """No rules, listening everywhere, and what `hold` holds is answered."""
         self._call("DELETE", "/faults")
 
     def set(self, **settings):

@@ -32,6 +32,7 @@ _KEPT = 100_000                  # requests
 _SLACK_S = 1                     # of measurement
 _OUR6, _DEAD6 = "2001:db8::1", "2001:db8::2"   # documentation addresses, so global by RFC 6724: tried before IPv4
 _HEAD_START_MS = 600 if is_sanitized() else 300   # what a sanitizer's build is late is not the daemon's
+_TRIES = 4
 _NORMAL_MS = 100                 # more than this over the median is no normal connection any more
 _TUNSETIFF, _IFF_TUN_NO_PI = 0x400454CA, 0x1001
 
@@ -57,7 +58,7 @@ async def _sample(sim, until, samples):
 
 async def _change(sim, dns, events, samples):
     """What happens beside the traffic."""
-    await asyncio.sleep(2)
+    await _sample(sim, time.monotonic() + 2, samples)
     dns.change(_records(NEW))
     events["changed"] = time.time()
     await _sample(sim, time.monotonic() + TTL_S + RETIRE_S + 3, samples)
@@ -91,7 +92,7 @@ def test_traffic_moves_gradually_to_a_new_address_and_stays_when_dns_fails():
     to_old = [at - events["changed"] for at, address, _ in result["requests"] if address == OLD]
     to_new = [at - events["changed"] for at, address, _ in result["requests"] if address == NEW]
     before = [old for at, old, _ in result["samples"] if at < events["changed"] + 1]
-    after = [(at - events["changed"], old) for at, old, _ in result["samples"]]
+    after = [(at - events["changed"], old) for at, old, _ in result["samples"] if at >= events["changed"]]
     last_seen = max(at for at, old in after if old > 0)
     begun = next(at for at, old in after if old < max(before))
     steps = [(round(at, 1), one - two) for (_, one), (at, two) in zip(after, after[1:]) if one > two]
@@ -161,6 +162,21 @@ def racing(dead, seconds):
                 "refused": _refused_connects() - before}
 
 
+def _is_undisturbed(result, first_ms):
+    normal_ms = statistics.median(result["taken_ms"][1:])
+    return result["taken_ms"][0] - normal_ms <= first_ms and max(result["taken_ms"][1:]) - normal_ms <= _NORMAL_MS
+
+
+def _race(dead, seconds, first_ms):
+    """A busy machine takes more by itself now and then, but not at the same place each time: some tries, the last is judged."""
+    for _ in range(_TRIES):
+        result = distance.apart(__file__, "racing", dead=dead, seconds=seconds, timeout_s=30)
+        if _is_undisturbed(result, first_ms):
+            break
+    _judge(result, first_ms)
+    return result
+
+
 def _judge(result, first_ms):
     taken_ms = result["taken_ms"]
     normal_ms = statistics.median(taken_ms[1:])
@@ -174,18 +190,13 @@ def _judge(result, first_ms):
 
 
 def test_a_black_hole_beside_a_live_address_costs_one_head_start_once():
-    result = distance.apart(__file__, "racing", dead=_DEAD6, seconds=8)
-    normal_ms = statistics.median(result["taken_ms"])
-    if result["taken_ms"][0] - normal_ms > _HEAD_START_MS or max(result["taken_ms"][1:]) - normal_ms > _NORMAL_MS:
-        # 250 of the 300 ms are the head start: a busy machine takes the rest by itself. Once more, then.
-        result = distance.apart(__file__, "racing", dead=_DEAD6, seconds=8)
-    _judge(result, _HEAD_START_MS)
+    # 250 of the 300 ms are the head start.
+    result = _race(_DEAD6, 8, _HEAD_START_MS)
     assert result["taken_ms"][0] > 200, "the black hole was not tried first: this proves nothing"
 
 
 def test_a_refused_address_beside_a_live_one_costs_next_to_nothing():
-    result = distance.apart(__file__, "racing", dead=_OUR6, seconds=4)
-    _judge(result, _NORMAL_MS)
+    result = _race(_OUR6, 4, _NORMAL_MS)
     assert result["refused"] > 0, "the refusing address was not tried: this proves nothing"
 
 

@@ -16,7 +16,7 @@ _AFTER_S = 6                     # of traffic, when the line is back
 _CONNECT_S = 2                   # timeouts.connect
 _CLIENTS = 10                    # each 5 times a second: 50 polls a second
 _POOL = {"pool.min_idle": 4, "pool.max_connecting": 3}
-_SLACK_S = 0.05                  # of process_age_s() and of what the line's program was late
+_SLACK_S = 0.05                  # of what the line's program was late
 
 
 def hole(far, patience_s, pool_size, cut_for_s):
@@ -24,7 +24,7 @@ def hole(far, patience_s, pool_size, cut_for_s):
                for n in range(_CLIENTS)]
     with far.warmpool(drain_s=1, **_POOL, **{"pool.size": pool_size, "timeouts.connect": f"{_CONNECT_S}s"}) as wp:
         far.reset()
-        started = time.monotonic() - distance.process_age_s()
+        started = distance.line_started_at()
         cut, back = started + _CUT_AFTER_S, started + _CUT_AFTER_S + cut_for_s
         outcomes = asyncio.run(traffic.run(wp, clients, _watch(cut, back)))
         counters = far.counters()
@@ -32,7 +32,7 @@ def hole(far, patience_s, pool_size, cut_for_s):
     good = [(one.ended - back, one.began - back) for one in outcomes if one.status == 200]
     return {"before": sum(ended < cut - back for ended, _ in good), "rate": sum(
                 one.ended < cut for one in outcomes) / (cut - min(one.began for one in outcomes)),
-            "during": sum(cut - back + 0.1 < ended < 0 for ended, _ in good),
+            "during": sum(cut - back < began and ended < 0 for ended, began in good),
             "first": min((ended for ended, _ in good if ended >= 0), default=None),
             "first_fresh": min((ended for ended, began in good if began >= 0), default=None),
             "statuses": _by_second(outcomes, back), "connections": counters["connections"],

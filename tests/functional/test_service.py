@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from daemon import Warmpool, kept_upstream, knows_systemd, read_all, read_response, stopped
+from daemon import Warmpool, knows_systemd, read_all, read_response, stopped
 from test_tokens import HERE, write_tokens
 
 pytestmark = pytest.mark.skipif(not knows_systemd(), reason="built without libsystemd")
@@ -210,14 +210,17 @@ def test_a_reload_is_told_from_begin_to_end(sim, manager):
 
 
 def test_the_end_is_told_with_the_time_that_the_drain_may_take(sim, manager):
+    rule = sim.fault(path="/res.php", action="hold")
     with Warmpool(sim, environment=manager.environment, drain_s=90) as wp, wp.connect(30) as sock:
-        with kept_upstream(sim, sock, REQUEST):
-            wp.terminate()
-            manager.wait("STOPPING=1")
-            assert manager.count("EXTEND_TIMEOUT_USEC=95000000") == 1
-            # A message of its own, after that.
-            _until(lambda: manager.status().startswith("STATUS=stopping; "), lambda: manager.told)
-            assert " 1 leased" in manager.status()
+        sock.sendall(REQUEST)
+        sim.wait(lambda _: sim.acted(rule) == 1)
+        wp.terminate()
+        manager.wait("STOPPING=1")
+        assert manager.count("EXTEND_TIMEOUT_USEC=95000000") == 1
+        # A message of its own, after that.
+        _until(lambda: manager.status().startswith("STATUS=stopping; "), lambda: manager.told)
+        assert " 1 leased" in manager.status()
+        sim.clear_faults()
         assert b" 200 " in read_all(sock)
 
 

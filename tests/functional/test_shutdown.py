@@ -1,25 +1,23 @@
 """SIGTERM: what is in flight is finished, what comes is told to come no more, the end is clean."""
 import signal
 
-from daemon import Warmpool, kept_upstream, read_response, stopped
-
-
-HELD = b"GET /echo?held HTTP/1.1\r\nHost: localhost\r\n\r\n"
+from daemon import Warmpool, read_response, stopped
 
 
 def _hold(wp, sim):
-    sim.fault(path="/echo", action="never")
+    """A request that is answered when the simulator's rules are forgotten."""
+    sim.fault(path="/echo", action="hold")
     sock = wp.connect(30)
-    sock.sendall(HELD)
+    sock.sendall(b"GET /echo?held HTTP/1.1\r\nHost: localhost\r\n\r\n")
     sim.wait(lambda counters: counters["requests"]["by_path"].get("GET /echo", 0) >= 1)
     return sock
 
 
 def test_what_is_in_flight_is_answered(sim):
-    with Warmpool(sim, drain_s=60) as wp, wp.connect(30) as sock:
-        with kept_upstream(sim, sock, HELD):
-            wp.terminate()
-            wp.wait_log("finishing 1 requests")
+    with Warmpool(sim, drain_s=60) as wp, _hold(wp, sim) as sock:
+        wp.terminate()
+        wp.wait_log("finishing 1 requests")
+        sim.clear_faults()
         status, headers, _, _ = read_response(sock)
         assert status == 200
         assert headers["connection"] == "close"

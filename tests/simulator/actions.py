@@ -63,6 +63,10 @@ def _delay(connection, answer, params):
     connection.later(params["ms"] / 1000, connection.send, answer)
 
 
+def _hold(connection, answer, _params):
+    connection.site.held.append((connection, answer))
+
+
 def _drip(connection, answer, params):
     data = b"".join(connection.pieces(answer))
     size = max(1, params["chunk"])
@@ -208,8 +212,8 @@ def _api_error(connection, _answer, params):
 
 _ACTIONS = {
     "close": _close, "rst": _rst, "never": _never, "half_head": _half_head,
-    "half_body": _half_body, "garbage": _garbage, "raw": _raw, "delay": _delay, "drip": _drip,
-    "wrong_length": _wrong_length, "double_length": _double_length, "extra": _extra,
+    "half_body": _half_body, "garbage": _garbage, "raw": _raw, "delay": _delay, "hold": _hold,
+    "drip": _drip, "wrong_length": _wrong_length, "double_length": _double_length, "extra": _extra,
     "chunked": _chunked, "until_close": _until_close, "http10": _http10,
     "informational": _informational, "switch": _switch, "headers": _headers,
     "big_head": _big_head, "big_body": _big_body, "connection_close": _connection_close,

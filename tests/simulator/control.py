@@ -6,7 +6,7 @@
     GET  /connections the open ones
     GET  /faults      the rules with how often each fitted (seen) and acted
     POST /faults      a rule or a list of rules; answers with their numbers
-    DELETE /faults    forgets all rules, ends every `refuse`
+    DELETE /faults    forgets all rules, ends every `refuse`, sends what `hold` holds
     GET  /settings    POST /settings: {"idle_timeout": 1, …} changes live ones
     POST /close       {"how": "fin", "which": "idle" | "all", "idle_s": 0}: ends connections now
     POST /refuse      {"seconds": 5, "address": "::1"}, both may be left out

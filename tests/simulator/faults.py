@@ -83,6 +83,7 @@ ACTIONS = {
                         "more": Param(str)}),
     # a strange way of answering
     "delay": ("request", {"ms": Param(float, 1000)}),
+    "hold": ("request", {}),
     "drip": ("request", {"chunk": Param(int, 1), "interval_ms": Param(float, 50)}),
     "wrong_length": ("request", {"delta": Param(int, 10), "how": _how("fin")}),
     "double_length": ("request", {"delta": Param(int, 0)}),

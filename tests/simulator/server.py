@@ -101,6 +101,7 @@ class Server:
         self.faults = Faults(settings.seed)
         self.api = Api(settings, loop.time)
         self.connections = set()
+        self.held = []               # connections and their answers, which wait until clear_faults()
         self.listeners = []
         self._last_number = 0
         self._in_hole = False
@@ -183,6 +184,10 @@ class Server:
 
     def clear_faults(self):
         self.faults.clear()
+        held, self.held = self.held, []
+        for connection, answer in held:
+            if connection.stream.sock is not None:
+                connection.send(answer)
         for listener in self.listeners:
             listener.open()
 

@@ -115,6 +115,19 @@ def test_delay_and_drip_take_their_time(sim):
             assert time.monotonic() - start >= 0.08
 
 
+def test_held_answers_come_when_the_rules_are_forgotten(sim):
+    number = sim.fault(action="hold", times=-1)
+    with Peer(sim) as gone:
+        gone.request("/bytes/16")
+        assert wait_for(lambda: sim.acted(number) == 1)
+    with Peer(sim) as peer:
+        peer.request("/bytes/16")
+        assert peer.rest(0.05) == (b"", "open") and sim.acted(number) == 2
+        sim.clear_faults()
+        assert peer.response()[1] == BODY
+        assert peer.get("/bytes/16")[1] == BODY
+
+
 def test_lengths_that_lie(sim):
     data, end = outcome(sim, {"action": "wrong_length", "delta": 5, "how": "fin"})
     assert b"Content-Length: 21\r\n" in data and data.endswith(BODY) and end == "fin"
@@ -263,8 +276,9 @@ def test_a_peers_close_is_not_taken_for_a_request(sim):
 
 @pytest.mark.parametrize("how", ENDINGS)
 def test_idle_timeout_ends_as_told(sim, how):
-    sim.set(idle_timeout=0.1, idle_close=how)
+    sim.set(idle_timeout=0)              # until the request is on its way
     with Peer(sim) as peer:
+        sim.set(idle_timeout=0.1, idle_close=how)
         start = time.monotonic()
         assert peer.get("/bytes/16")[1] == BODY
         assert peer.rest() == (b"", SEEN[how])
@@ -272,8 +286,9 @@ def test_idle_timeout_ends_as_told(sim, how):
 
 
 def test_idle_too_long_ends_at_the_next_request(sim):
-    sim.set(idle_timeout=0.05, idle_close="reuse")
+    sim.set(idle_timeout=0)              # until the request is on its way
     with Peer(sim) as peer:
+        sim.set(idle_timeout=0.05, idle_close="reuse")
         assert peer.get("/bytes/16")[1] == BODY
         assert peer.rest(0.15) == (b"", "open")
         peer.request(SUBMIT)

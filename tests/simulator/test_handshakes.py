@@ -74,9 +74,10 @@ def test_refused_on_one_address_or_all_for_a_time_or_until_told(sim):
     sim.accept()
     with Peer(sim, address="::1"):
         pass
-    sim.refuse(seconds=0.1)
+    sim.refuse(seconds=60)
     with pytest.raises(ConnectionRefusedError):
         Peer(sim)
+    sim.refuse(seconds=0.1)
     assert wait_for(lambda: connects(sim))
 
 

@@ -25,7 +25,7 @@ class Relay:
         self.process = subprocess.Popen(
             [TOOLS / "relay.py", "--listen", "127.0.0.1:0", "--to", f"127.0.0.1:{sim.port}",
              "--delay", str(DELAY_MS)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        self.host, self.ca_file = sim.host, sim.ca_file
+        self.host, self.ca_file, self.counters = sim.host, sim.ca_file, sim.counters
         self.port = json.loads(self.process.stdout.readline())["port"]
 
     def descriptors(self):

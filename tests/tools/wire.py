@@ -8,7 +8,8 @@ Two network namespaces are joined by two TUN devices, and this program carries t
 them. COMMAND runs on this side, 198.51.100.1; the one of --on-peer runs on the other side,
 198.51.100.2, and is ended after COMMAND. COMMAND starts when the peer's command listens somewhere
 (5 s at most). The delay is one way: --delay 20 makes a round trip of 40 ms (40.9 measured). The
-exit status is COMMAND's.
+exit status is COMMAND's. WIRE_STARTED_AT in COMMAND's environment is when --cut-after begins to
+count, in seconds of CLOCK_MONOTONIC.
 """
 import argparse
 import fcntl
@@ -39,8 +40,9 @@ def main():
         peer = subprocess.Popen(["ip", "netns", "exec", "peer", "sh", "-c",
                                  "exec " + options.on_peer])
         wait_until_listening(peer, 5)
-    command = subprocess.Popen(options.command)
     line = Line(options, near, far)
+    command = subprocess.Popen(options.command,
+                               env={**os.environ, "WIRE_STARTED_AT": str(line.started_at)})
     while command.poll() is None:
         line.carry(0.05)
     if peer is not None:
