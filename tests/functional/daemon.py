@@ -195,6 +195,20 @@ def stopped(process):
         process.send_signal(signal.SIGCONT)
 
 
+def wait_all_read(port, timeout=10):
+    """Until who listens on this port (IPv4) has accepted and read all that came, ends of connections too."""
+    deadline = time.monotonic() + timeout
+    while _waits_at(port):
+        assert time.monotonic() < deadline, "not all was read"
+        time.sleep(0.005)
+
+
+def _waits_at(port):
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        rows = [row.split() for row in list(table)[1:]]
+    return any(int(row[1].rpartition(":")[2], 16) == port and int(row[4].partition(":")[2], 16) > 0 for row in rows)
+
+
 def unread(sock):
     """Bytes sent that the daemon has not read from this client's connection (IPv4); None when it has closed it."""
     on_its_way = struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)))[0]

@@ -101,6 +101,8 @@ class Connection:
         if data is None:
             return
         other = self.far if sock is self.near else self.near
+        if sock is self.near:
+            self.passed_far += len(data)   # first: who has received it may ask at once
         try:
             if data:
                 other.sendall(data)
@@ -111,10 +113,8 @@ class Connection:
         if not data:
             self.near_ended |= sock is self.near
             self.far_ended |= sock is self.far
-        elif sock is self.near:
-            self.passed_far += len(data)
-            if self.to_far_max is not None:
-                self.to_far_max -= len(data)
+        elif sock is self.near and self.to_far_max is not None:
+            self.to_far_max -= len(data)
 
     def _reset(self):
         self.near_open = False

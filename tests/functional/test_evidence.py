@@ -66,7 +66,7 @@ def test_a_client_that_leaves_before_the_repeat_is_no_unread_answer(sim):
         sock.sendall(f"GET /in.php?key={KEY}&method=userrecaptcha HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         first.wait_lost()
         first.fin()
-        sim.wait(lambda _counters: sim.acted(stall) == 1)  # the repeat waits for a connection
+        sim.wait(lambda _counters: sim.acted(stall) >= 1)  # the repeat waits for a connection
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         sock.close()
         wp.wait_log(r"access .*retry=undelivered client_left=yes")
@@ -191,6 +191,8 @@ def test_an_rst_that_a_write_has_consumed_is_unknown(sim, ending):
             first.rst()
             wp.process.send_signal(signal.SIGCONT)
             assert_unknown(answer.result())
+    # What came in part is counted when its connection has ended.
+    sim.wait(lambda _: arrived(sim, uniq) > 0)
     assert arrived(sim, uniq) == 1
 
 
@@ -248,7 +250,7 @@ def test_a_repeat_gets_a_fresh_connection_though_many_are_idle(sim):
     # What else is idle may be as dead as the one that failed: an idle connection is no help, one has to be opened.
     uniq = new_uniq()
     with Warmpool(sim, **{"pool.size": 20, "pool.min_idle": 0, "queue.timeout": "8s"}) as wp:
-        rule = sim.fault(action="delay", ms=200, path="/res.php", times=-1)
+        rule = sim.fault(action="delay", ms=1000, path="/res.php", times=-1)   # long enough that all ten are under way at once
         with concurrent.futures.ThreadPoolExecutor(10) as crowd:
             assert all(response.status_code == 200 for response in crowd.map(lambda _: poll(wp, None), range(10)))
         assert sim.acted(rule) == 10
@@ -269,7 +271,7 @@ def test_a_poll_that_fails_in_a_full_pool_is_repeated_ahead_of_the_queue(sim):
         sim.fault(action="raw", path="/res.php", delay_ms=200, how="fin")
         with concurrent.futures.ThreadPoolExecutor(6) as crowd:
             first = crowd.submit(poll, wp, uniq)
-            sim.wait(lambda counters: counters["requests"]["total"] == 1)
+            sim.wait(lambda counters: counters["requests"]["total"] >= 1)
             others = [crowd.submit(poll, wp, f"other{number}") for number in range(5)]
             assert first.result().status_code == 200
             assert all(other.result().status_code == 200 for other in others)
@@ -279,14 +281,14 @@ def test_a_poll_that_fails_in_a_full_pool_is_repeated_ahead_of_the_queue(sim):
 
 
 def test_the_repeat_gets_what_is_left_of_the_deadline(sim):
-    # queue 100 ms + connect 400 ms + response 500 ms: the second attempt may not take its whole response timeout.
+    # queue 1 s + connect 0.5 s + response 3 s: the second attempt may not take its whole response timeout.
     uniq = new_uniq()
-    options = {"timeouts.response": "500ms", "queue.timeout": "100ms", "timeouts.connect": "400ms"}
+    options = {"timeouts.response": "3s", "queue.timeout": "1s", "timeouts.connect": "500ms"}
     with Warmpool(sim, **options) as wp:
         sim.fault(action="never", path="/res.php", times=-1)
         began = time.monotonic()
         assert_error(poll(wp, uniq), 504, "RESPONSE_TIMEOUT", "connection_read_timeout")
-        assert 0.9 < time.monotonic() - began < 3
+        assert 4.4 < time.monotonic() - began < 6
     assert arrived(sim, uniq) == 2
 
 

@@ -77,20 +77,23 @@ _REPEATABLE_FAST = [name for name, (_, expected) in BAD.items() if expected is n
 
 
 class Bench:
-    """One daemon and simulator for all tests of this file; every fault is over at a test's end."""
+    """One simulator and two daemons for all tests of this file; every fault is over at a test's end."""
 
-    def __init__(self, sim, wp):
-        self.sim, self.wp = sim, wp
+    def __init__(self, sim, wp, hasty):
+        self.sim, self.wp, self.hasty = sim, wp, hasty
+
+    def facing(self, name):
+        """The daemon for that fault: of the short timeout only where that is what ends it, as a busy machine is slow, too."""
+        return self.hasty if BAD[name][1] is TIMEOUT else self.wp
 
 
 @pytest.fixture(scope="module")
 def shared():
-    with Simulator() as sim:
-        # A large pool: the budget of repeats grows with it.
-        with Warmpool(sim, secrets=[KEY], **{
-                "pool.size": 200, "pool.min_idle": 2, "limits.clients": 200, "limits.response_body": RESPONSE_LIMIT,
-                "timeouts.response": f"{RESPONSE_MS}ms"}) as wp:
-            yield Bench(sim, wp)
+    # A large pool: the budget of repeats grows with it.
+    options = {"pool.size": 200, "pool.min_idle": 2, "limits.clients": 200, "limits.response_body": RESPONSE_LIMIT}
+    with Simulator() as sim, Warmpool(sim, secrets=[KEY], **options) as wp:
+        with Warmpool(sim, secrets=[KEY], **options, **{"timeouts.response": f"{RESPONSE_MS}ms"}) as hasty:
+            yield Bench(sim, wp, hasty)
 
 
 @pytest.fixture
@@ -117,7 +120,7 @@ def test_a_submit_is_answered_424_and_arrives_once(bench, name):
     is_json = len(name) % 2 == 0
     uniq = new_uniq()
     bench.sim.fault(path="/in.php", times=-1, **rule)
-    assert_unknown(submit(bench.wp, uniq, is_json=is_json), proxy_error, is_json)
+    assert_unknown(submit(bench.facing(name), uniq, is_json=is_json), proxy_error, is_json)
     assert arrived(bench.sim, uniq) == 1
 
 
@@ -136,7 +139,7 @@ def test_a_poll_that_fails_twice_says_why(bench, name):
     is_json = len(name) % 2 == 1
     uniq = new_uniq()
     bench.sim.fault(path="/res.php", times=-1, **rule)
-    assert_error(poll(bench.wp, uniq, is_json=is_json), status, code, proxy_error, is_json, retry_after=helps)
+    assert_error(poll(bench.facing(name), uniq, is_json=is_json), status, code, proxy_error, is_json, retry_after=helps)
     assert arrived(bench.sim, uniq) == 2
 
 
@@ -145,7 +148,7 @@ def test_a_report_is_answered_the_same_and_arrives_once(bench, name):
     rule, (code, status, proxy_error, helps) = BAD[name]
     uniq = new_uniq()
     bench.sim.fault(path="/res.php", times=-1, **rule)
-    assert_error(report(bench.wp, uniq), status, code, proxy_error, retry_after=helps)
+    assert_error(report(bench.facing(name), uniq), status, code, proxy_error, retry_after=helps)
     assert arrived(bench.sim, uniq) == 1
 
 
@@ -153,7 +156,7 @@ def test_a_report_is_answered_the_same_and_arrives_once(bench, name):
 def test_that_connection_is_not_used_again(bench, name):
     uniq = new_uniq()
     bench.sim.fault(path="/in.php", **BAD[name][0])
-    assert submit(bench.wp, uniq).status_code == 424
+    assert submit(bench.facing(name), uniq).status_code == 424
     number = carried(bench.sim, uniq)
     bench.sim.wait(lambda _: number not in {c["number"] for c in bench.sim.connections()})
 
@@ -309,21 +312,24 @@ def test_an_early_response_ends_a_connection_whose_request_is_unfinished():
 # Time
 
 def test_the_answer_to_a_timeout_comes_in_time(bench):
-    bench.sim.fault(action="never", path="/in.php")
-    began = time.monotonic()
-    assert_unknown(submit(bench.wp, new_uniq()), "connection_read_timeout")
-    assert RESPONSE_MS / 1000 <= time.monotonic() - began < RESPONSE_MS / 1000 + 1
+    def took_s():
+        began = time.monotonic()
+        assert_unknown(submit(bench.hasty, new_uniq()), "connection_read_timeout")
+        return time.monotonic() - began
+    bench.sim.fault(action="never", path="/in.php", times=-1)
+    # The soonest of three: a busy machine delays one or the other.
+    assert RESPONSE_MS / 1000 <= min(took_s() for _ in range(3)) < RESPONSE_MS / 1000 + 1
 
 
 def test_a_solve_has_a_timeout_of_its_own(sim):
-    with Warmpool(sim, **{"timeouts.response": "100ms", "timeouts.solve_response": "700ms"}) as wp:
+    with Warmpool(sim, **{"timeouts.response": "100ms", "timeouts.solve_response": "2s"}) as wp:
         held = new_uniq()
         response = ask(wp, "/solve.php", held, solve_ms=400)
         assert response.status_code == 200 and held in response.text
         late = new_uniq()
         began = time.monotonic()
         assert_unknown(ask(wp, "/solve.php", late, solve_ms=60_000, is_json=True), "connection_read_timeout", True)
-        assert 0.6 < time.monotonic() - began < 3
+        assert 1.9 < time.monotonic() - began < 5
         assert (arrived(sim, held), arrived(sim, late)) == (1, 1)
 
 
@@ -359,7 +365,8 @@ NO_CONNECTION = {
 @pytest.mark.parametrize("name", NO_CONNECTION)
 def test_no_connection(sim, name):
     rule, code, status, proxy_error, helps = NO_CONNECTION[name]
-    options = {"pool.min_idle": 0, "queue.timeout": "700ms", "timeouts.connect": "300ms"}
+    # Where nothing stalls, no busy machine may look as if it did.
+    options = {"pool.min_idle": 0, "queue.timeout": "1s", "timeouts.connect": "300ms" if "stalled" in name else "5s"}
     with Warmpool(sim, upstream="https://127.0.0.1:{port}", **options) as wp:
         if rule is None:
             sim.refuse()
@@ -389,17 +396,18 @@ def test_no_connection(sim, name):
 
 def test_the_log_says_what_is_wrong_with_a_certificate(sim):
     sim.fault(action="certificate", kind="expired", times=-1)
-    with Warmpool(sim, upstream="https://127.0.0.1:{port}", **{"pool.min_idle": 0, "queue.timeout": "300ms"}) as wp:
+    with Warmpool(sim, upstream="https://127.0.0.1:{port}", **{"pool.min_idle": 0, "queue.timeout": "1s"}) as wp:
         assert_error(submit(wp, None), 502, "TLS_CERTIFICATE", "tls_certificate_error", retry_after=False)
-        assert "certificate has expired" in wp.log()
+        wp.wait_log("certificate has expired")
 
 
 def test_requests_wait_through_an_outage_of_a_second(sim):
     uniqs = [new_uniq() for _ in range(20)]
     with Warmpool(sim, upstream="https://127.0.0.1:{port}") as wp:
+        before = open_connections(sim)
         sim.refuse(seconds=1)
         sim.close_idle()
-        sim.wait(lambda counters: counters["connections"]["open"] == 0)
+        sim.wait(lambda _: not before & open_connections(sim))
         with concurrent.futures.ThreadPoolExecutor(20) as crowd:
             answers = list(crowd.map(lambda uniq: submit(wp, uniq), uniqs))
         assert [answer.status_code for answer in answers] == [200] * 20
@@ -414,11 +422,10 @@ def test_an_open_breaker_answers_at_once(sim):
             waiting = one.submit(submit, wp, None)   # demand, so that it is tried often
             wp.wait_log("the upstream is unreachable")
             assert_error(waiting.result(), 503, "BREAKER_OPEN", "destination_unavailable")
-        began = time.monotonic()
         response = submit(wp, None, is_json=True)
         assert_error(response, 503, "BREAKER_OPEN", "destination_unavailable", is_json=True)
         assert "CONNECT_REFUSED" in response.headers["Proxy-Status"]
-        assert time.monotonic() - began < 1
+        wp.wait_log(r"access .*total_ms=\d{1,2}\.\d+ .*error=BREAKER_OPEN")   # the daemon's own measure, of both the shortest
         sim.accept()
         wp.wait_log("the upstream is reachable again")
         assert submit(wp, None).status_code == 200

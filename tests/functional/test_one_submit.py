@@ -10,7 +10,7 @@ import requests.adapters
 import urllib3
 
 import nodejs
-from daemon import Warmpool
+from daemon import Warmpool, wait_all_read
 from replies import KEY, arrived, ask, assert_error, assert_unknown, new_uniq, poll, report, submit
 from simctl import Simulator
 
@@ -211,13 +211,12 @@ def test_clients_that_repeat_by_themselves_submit_once(plain_wp, client, action)
     assert arrived(plain_wp.sim, uniq) == 1
 
 
-def test_one_of_those_clients_does_repeat_a_502(plain_wp):
+def test_one_of_those_clients_does_repeat_a_502(sim, wp):
     # Or the test above could not fail.
     uniq = new_uniq()
-    plain_wp.sim.clear_faults()
-    plain_wp.sim.fault(action="status", status=502, path="/in.php", times=2)
-    status, _text = by_requests_with_retry(f"{plain_wp.url}/in.php?key={KEY}&uniq={uniq}")
-    assert (status, arrived(plain_wp.sim, uniq)) == (200, 3)
+    sim.fault(action="status", status=502, path="/in.php", times=2)
+    status, _text = by_requests_with_retry(f"{wp.url}/in.php?key={KEY}&uniq={uniq}")
+    assert (status, arrived(sim, uniq)) == (200, 3)
 
 
 def leave(sock, how):
@@ -232,12 +231,13 @@ def test_a_client_that_leaves_after_its_submit_was_sent(sim, how, path, is_json)
     uniq = new_uniq()
     with Warmpool(sim, secrets=[KEY], **{"pool.size": 1, "pool.min_idle": 1}) as wp:
         number = sim.connections()[0]["number"]
-        rule = sim.fault(action="delay", ms=200, path=path)
+        rule = sim.fault(action="hold", path=path)
         sock = wp.connect()
         sock.sendall(f"GET {path}?key={KEY}&uniq={uniq}&solve_ms=0&json={int(is_json)} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-        sim.wait(lambda counters: counters["requests"]["total"] == 1)
-        assert sim.acted(rule) == 1
+        sim.wait(lambda _counters: sim.acted(rule) == 1)
         leave(sock, how)
+        wait_all_read(wp.port)
+        sim.clear_faults()
         line = wp.wait_log(r".*ledger .*").group(0)
         assert "warning" in line.lower() and "class=" + path[1:-4].replace("in", "submit") in line
         if path == "/in.php":

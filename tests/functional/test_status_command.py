@@ -35,11 +35,16 @@ def admin(sim):
         yield wp
 
 
+def handshakes_avoided(wp):
+    return json.loads(ask(wp, path="/status")[2])["pool"]["handshakes_avoided"]
+
+
 def test_a_table_of_what_goes_on(sim, admin):
     sim.fault(action="close", path="/in.php")
     assert submit(admin, new_uniq()).status_code == 424
     for _ in range(30):
         poll(admin, None)
+    before = handshakes_avoided(admin)
     done = status(admin)
     assert (done.returncode, done.stderr) == (0, "")
     assert "\x1b" not in done.stdout and KEY not in done.stdout
@@ -49,7 +54,7 @@ def test_a_table_of_what_goes_on(sim, admin):
                   "latency, ms", "127.0.0.1: 31 requests in 5 minutes", "submit CONNECTION_ENDED: the server ended", "No advice yet: 31 requests"):
         assert words in done.stdout, done.stdout
     lent = int(re.search(r"saved +(\d+) handshakes", done.stdout).group(1))
-    assert lent == json.loads(ask(admin, path="/status")[2])["pool"]["handshakes_avoided"]
+    assert before >= lent >= handshakes_avoided(admin)   # the same, unless a spare has come up meanwhile
 
 
 def test_json_is_the_page_itself(admin):
@@ -236,8 +241,8 @@ def test_it_fits_into_a_window_that_changes(admin):
         assert len(terminal.pictures()[0]) == 10
         terminal.resize(5)
         terminal.process.send_signal(signal.SIGWINCH)
-        terminal.wait_pictures(2)
-        assert len(terminal.pictures()[1]) == 5
+        # One of the old size may come between, and the last that was read may be half a picture.
+        terminal.wait(lambda shown: 5 in [len(picture) for picture in terminal.pictures()[1:shown.count(b"\x1b[J")]])
         terminal.type(b"q")
         terminal.ended()
 

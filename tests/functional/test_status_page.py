@@ -7,7 +7,7 @@ import pytest
 
 from admin_client import ON, ask
 from crowd import Crowd
-from daemon import ROOT, Warmpool
+from daemon import ROOT, Warmpool, wait_all_read
 from replies import KEY, new_uniq, poll, submit
 from test_suspend import Sleeper, shim  # noqa: F401  pylint: disable=unused-import
 
@@ -82,11 +82,12 @@ def make_trouble(sim, wp):
     assert submit(wp, new_uniq()).status_code == 424
     sim.fault(action="close", path="/res.php", times=1)
     assert poll(wp, None).status_code == 200
-    sim.fault(action="delay", path="/in.php", ms=300, times=1)
+    rule = sim.fault(action="hold", path="/in.php")
     with wp.connect() as sock:
-        uniq = new_uniq()
-        sock.sendall(f"GET /in.php?key={KEY}&uniq={uniq} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-        sim.wait(lambda _: sim.requests(uniq=uniq))
+        sock.sendall(f"GET /in.php?key={KEY} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        sim.wait(lambda _: sim.acted(rule) == 1)
+    wait_all_read(wp.port)
+    sim.clear_faults()
 
 
 def test_the_page_lists_what_is_shown(sim, shim, tmp_path):  # noqa: F811
@@ -96,10 +97,11 @@ def test_the_page_lists_what_is_shown(sim, shim, tmp_path):  # noqa: F811
         make_trouble(sim, wp)
         with Crowd(wp, "crawler", 20) as crowd:
             seen.until(wp, lambda status: status["queue"]["by_client"] and status["ledger"]["unread"])
-            crowd.wait(lambda: sum(crowd.statuses.values()) > 1100)
+            crowd.wait(lambda: sum(crowd.statuses.values()) > 1100, timeout=60)
         sleeper.sleep(700)  # that much has been observed then
         seen.until(wp, lambda status: status["advice"]["verdict"].startswith("too") and "size" in status["advice"])
-        seen.until(wp, lambda _: ("samples[][]", "count") in seen.members["/history"])
+        seen.until(wp, lambda _: ("samples[][]", "count") in seen.members["/history"]
+                   and ("pool.connections[].idle_s", "number") in seen.members["/status"])
         sim.refuse()
         sim.close_all()
         seen.until(wp, lambda status: not status["ready"] and "last_error" in status["pool"]["breaker"])
