@@ -154,6 +154,16 @@ uint64_t stream_written_bytes(const struct stream *stream);
 /* Asks the kernel; call it right after the read or write that failed. */
 void stream_facts(const struct stream *stream, struct stream_facts *ret_facts);
 
+/* What became of all that was written, the FIN too. */
+enum stream_delivery {
+	STREAM_UNDER_WAY, /* no acknowledgement yet, or on a unix socket not read yet */
+	STREAM_DELIVERED, /* the peer's kernel has it */
+	STREAM_RESET,     /* the peer has closed, and will not read it */
+};
+
+/* Asks the kernel (SIOCOUTQ, tcp(7)); takes the socket's pending error. */
+enum stream_delivery stream_look_at_delivery(const struct stream *stream);
+
 /*
  * Has anything arrived, or the peer ended, that no callback told yet? One system call (recv with MSG_PEEK); for a connection
  * about to be lent after a rest.

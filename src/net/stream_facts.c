@@ -6,8 +6,10 @@
 #include <openssl/ssl.h>
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <linux/tcp.h> /* tcpi_bytes_acked; clashes with netinet/tcp.h */
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 enum { STATE_CLOSE_WAIT = 8 }; /* TCP_CLOSE_WAIT of the kernel's net/tcp_states.h */
@@ -40,6 +42,21 @@ void stream_facts(const struct stream *stream, struct stream_facts *ret_facts)
 		ret_facts->is_close_wait = info.tcpi_state == STATE_CLOSE_WAIT;
 		ret_facts->tcpi_bytes_acked = info.tcpi_bytes_acked;
 	}
+}
+
+enum stream_delivery stream_look_at_delivery(const struct stream *stream)
+{
+	int error = 0;
+	int unacked_bytes = 0;
+	socklen_t len = sizeof(error);
+
+	if (getsockopt(stream->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error != 0) {
+		return STREAM_RESET;
+	}
+	if (ioctl(stream->fd, SIOCOUTQ, &unacked_bytes) == 0 && unacked_bytes > 0) {
+		return STREAM_UNDER_WAY;
+	}
+	return STREAM_DELIVERED;
 }
 
 bool stream_is_quiet(const struct stream *stream)

@@ -23,6 +23,7 @@ enum {
 	READ_TURN_BYTES = 1024 * 1024,
 	READ_ON_BYTES = 64 * 1024, /* read in this turn: what TLS still has is for the next */
 	LINGER_MS = 2000,
+	SETTLE_MS_MOST = 1024, /* at a time; 2 s in all */
 };
 
 void client_move(struct client *client, enum client_phase phase)
@@ -268,15 +269,6 @@ static void linger(struct client *client)
 	client_set_deadline(client, LINGER_MS);
 }
 
-/* The socket's pending error: a reset that came back for the reply shows that nobody read it. */
-static bool has_left(const struct client *client)
-{
-	int error = 0;
-	socklen_t len = sizeof(error);
-
-	return getsockopt(client->stream.fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error != 0;
-}
-
 static void go_idle(struct client *client)
 {
 	uint64_t idle_ms = client->proxy->config->timeouts_client_idle_ms;
@@ -292,14 +284,24 @@ static void go_idle(struct client *client)
 	}
 }
 
-static void reply_is_written(struct client *client)
+/*
+ * The reply is with the kernel. Whether a client that had ended its side before still takes it, is told by its acknowledgement or its
+ * reset: at once from nearby, after a round trip from elsewhere. Until then it is looked again, ever more seldom.
+ */
+static void settle(struct client *client)
 {
 	struct exchange *exchange = client->exchange;
+	enum stream_delivery delivery =
+		client->has_read_end ? stream_look_at_delivery(&client->stream) : STREAM_DELIVERED;
 
-	if (client->closes_after_reply) {
-		stream_shutdown_write(&client->stream);
+	if (delivery == STREAM_UNDER_WAY && client->closes_after_reply &&
+	    client->settle_ms < SETTLE_MS_MOST) {
+		client->settle_ms = MAX(2 * client->settle_ms, 1);
+		client_set_deadline(client, client->settle_ms);
+		return;
 	}
-	if (client->has_read_end && has_left(client)) {
+	if (delivery == STREAM_RESET ||
+	    (delivery == STREAM_UNDER_WAY && client->closes_after_reply)) {
 		exchange->has_client_left = true;
 	}
 	exchange_finish(exchange);
@@ -345,7 +347,10 @@ static void write_reply(struct client *client)
 		return;
 	}
 	if (io.status == IO_OK) {
-		reply_is_written(client);
+		if (client->closes_after_reply) {
+			stream_shutdown_write(&client->stream);
+		}
+		settle(client);
 		return;
 	}
 	client->reply_head.data += of_head;
@@ -360,6 +365,7 @@ void client_reply(struct client *client, struct span head, struct span body, boo
 	client->reply_head = head;
 	client->reply_body = body;
 	client->closes_after_reply = closes;
+	client->settle_ms = 0;
 	client->lingers = !client->exchange->is_request_whole || client->ahead.len_bytes > 0;
 	client_move(client, CLIENT_REPLYING);
 	timer_set(&client->timer, TIMER_NEVER);
@@ -389,8 +395,12 @@ void client_on_timer(void *owner)
 		client_refuse(client, ERR_BODY_TIMEOUT);
 		break;
 	case CLIENT_REPLYING:
-		client->exchange->has_client_left = true;
-		client_close(client);
+		if (client->settle_ms > 0) {
+			settle(client);
+		} else {
+			client->exchange->has_client_left = true;
+			client_close(client);
+		}
 		break;
 	case CLIENT_IDLE:
 		if (client->stream.is_handshaking) {

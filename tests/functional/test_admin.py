@@ -136,9 +136,11 @@ def test_readiness_follows_the_upstream(sim):
         assert ask(wp, path="/readyz")[0] == 200
         sim.refuse()
         sim.close_all()
-        until(lambda: ask(wp, path="/readyz")[2].startswith("the upstream has been unreachable for "))
+        with wp.connect() as sock:  # who waits: else it is tried ever more seldom, by chance
+            sock.sendall(b"GET /res.php?key=k HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            until(lambda: ask(wp, path="/readyz")[2].startswith("the upstream has been unreachable for "))
         status, _, body = ask(wp, path="/readyz")
-        assert status == 503 and re.search(r"for \d s: the upstream refused the connection$", body.strip())
+        assert status == 503 and re.search(r"for \d+ s: the upstream refused the connection$", body.strip())
         assert ask(wp)[0] == 200
         sim.accept()
         until(lambda: ask(wp, path="/readyz")[0] == 200)

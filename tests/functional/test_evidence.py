@@ -250,13 +250,14 @@ def test_a_repeat_gets_a_fresh_connection_though_many_are_idle(sim):
     # What else is idle may be as dead as the one that failed: an idle connection is no help, one has to be opened.
     uniq = new_uniq()
     with Warmpool(sim, **{"pool.size": 20, "pool.min_idle": 0, "queue.timeout": "8s"}) as wp:
-        rule = sim.fault(action="delay", ms=1000, path="/res.php", times=-1)   # long enough that all ten are under way at once
+        rule = sim.fault(action="hold", path="/res.php", times=-1)
         with concurrent.futures.ThreadPoolExecutor(10) as crowd:
-            assert all(response.status_code == 200 for response in crowd.map(lambda _: poll(wp, None), range(10)))
-        assert sim.acted(rule) == 10
+            polls = [crowd.submit(poll, wp, None) for _ in range(10)]
+            sim.wait(lambda _: sim.acted(rule) == 10)
+            sim.clear_faults()
+            assert all(one.result().status_code == 200 for one in polls)
         before = sim.counters()["connections"]
-        assert before["open"] >= 5
-        sim.clear_faults()
+        assert before["open"] >= 10
         sim.fault(action="close", path="/res.php")
         began = time.monotonic()
         assert poll(wp, uniq).status_code == 200
