@@ -33,13 +33,14 @@ def test_a_configured_idle_timeout_stops_the_learning():
 
 def test_an_unused_pool_learns_from_the_closes_of_its_spares():
     with Simulator(idle_timeout=3) as sim, Warmpool(sim, **{"log.level": "debug"}) as wp:
-        value, source = wp.wait_log(_LEARNED, timeout=15).groups()
-        seen_s = [int(ms) / 1000 for ms in re.findall(r"idle close .* idle_ms=(\d+)", wp.log())]
+        learned = wp.wait_log(_LEARNED, timeout=15)
+        value, source = learned.groups()
+        seen_s = [int(ms) / 1000 for ms in re.findall(r"idle close .* idle_ms=(\d+)", learned.string[:learned.start()])]
         print(f"learned {value} from {source}, seen {seen_s}")
         assert source == "observed"
         # A second before the earliest close; on a busy machine all of them come late.
         assert 2.9 <= min(seen_s) < 4
-        assert 1.9 <= _seconds(value) <= max(2, min(seen_s) - 1) + 0.0005
+        assert 1.9 <= _seconds(value) <= max(2, min(seen_s) - 1) + 0.002
 
 
 def _seconds(text):

@@ -180,20 +180,22 @@ def test_a_slow_reader_gets_its_answer_whole(sim, wp, authority):
         assert head.startswith(b"HTTP/1.1 200") and body == b"b" * 3_000_000
 
 
-def test_a_client_who_leaves_in_the_middle_of_all_costs_nothing(wp, authority):
-    before = wp.descriptors()
-    for how in ("handshake", "request", "answer"):
-        sock = wp.connect()
-        if how == "handshake":
-            sock.sendall(b"\x16\x03\x01\x02\x00\x01")
-        else:
-            sock = client_context(authority).wrap_socket(sock, server_hostname="localhost")
-            sock.sendall(POLL if how == "answer" else POLL[:20])
-        sock.close()
-    deadline = time.monotonic() + 10
-    while wp.descriptors() > before:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+def test_a_client_who_leaves_in_the_middle_of_all_costs_nothing(sim, files, authority):
+    # A pool of one: no spare is opened beside what is lent.
+    with Warmpool(sim, listen="tls:127.0.0.1:0", **files, **{"pool.size": 1, "pool.min_idle": 1}) as wp:
+        before = wp.descriptors()
+        for how in ("handshake", "request", "answer"):
+            sock = wp.connect()
+            if how == "handshake":
+                sock.sendall(b"\x16\x03\x01\x02\x00\x01")
+            else:
+                sock = client_context(authority).wrap_socket(sock, server_hostname="localhost")
+                sock.sendall(POLL if how == "answer" else POLL[:20])
+            sock.close()
+        deadline = time.monotonic() + 10
+        while wp.descriptors() > before:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
 
 def failures(wp):
