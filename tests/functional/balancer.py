@@ -11,18 +11,11 @@ import socket
 import subprocess
 import time
 
-from daemon import ROOT
+from daemon import ROOT, free_port
 
 # Not in every user's PATH.
 HAPROXY = shutil.which("haproxy", path=os.environ.get("PATH", "") + ":/usr/sbin")
 CONF = ROOT / "conf" / "haproxy.cfg"
-
-
-def free_port():
-    """One that was free a moment ago; who binds it soon has it."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 class Haproxy:

@@ -175,13 +175,16 @@ def read_response(sock, data=b""):
     return status, headers, data[:length], data[length:]
 
 
-@contextlib.contextmanager
+_keepers = []
+
+
 def free_port():
-    """A port of 127.0.0.1 that a daemon can listen on, and that nobody else is given meanwhile: bound, and not listening."""
-    with socket.socket() as keeper:
-        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        keeper.bind(("127.0.0.1", 0))
-        yield keeper.getsockname()[1]
+    """A port of 127.0.0.1 that a daemon can listen on, and that nobody else is given until this process ends: bound, and not listening."""
+    keeper = socket.socket()
+    keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    keeper.bind(("127.0.0.1", 0))
+    _keepers.append(keeper)
+    return keeper.getsockname()[1]
 
 
 @contextlib.contextmanager

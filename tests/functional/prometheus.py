@@ -1,17 +1,18 @@
 """A real Prometheus that scrapes one daemon each second, asked over its own API.
 
     with Prometheus(wp, tmp_path, rules=path) as prom:
-        prom.catch_up()                              # what was counted until now has been scraped
+        prom.catch_up()                              # what was counted until now has been scraped, and is what is asked for
         prom.value("sum(warmpool_requests_total)")
 """
 import json
 import pathlib
-import socket
 import subprocess
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
+
+from daemon import free_port
 
 CONFIG = """
 global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}
@@ -24,8 +25,8 @@ scrape_configs:
 
 class Prometheus:
     def __init__(self, wp, folder, rules=None):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.address = "127.0.0.1:%d" % free.getsockname()[1]
+        self.address = f"127.0.0.1:{free_port()}"
+        self._moment = None  # of the scrape that is asked about; None: the latest
         (folder / "prometheus.yml").write_text(CONFIG.format(target=wp.admin, rules=json.dumps([str(rules)] if rules else [])))
         self._log = (folder / "prometheus.log").open("wb")
         self._process = subprocess.Popen(
@@ -43,8 +44,9 @@ class Prometheus:
             raise AssertionError(f"{params}: {error.read().decode()}") from None
 
     def query(self, expression):
-        """[({label: value}, number), …]"""
-        return [(row["metric"], float(row["value"][1])) for row in self.ask("query", query=expression)["result"]]
+        """[({label: value}, number), …], of the scrape that catch_up() waited for: a later one may fail, or show something else."""
+        moment = time.time() if self._moment is None else self._moment
+        return [(row["metric"], float(row["value"][1])) for row in self.ask("query", query=expression, time=moment)["result"]]
 
     def value(self, expression):
         (_, number), = self.query(expression)
@@ -73,8 +75,13 @@ class Prometheus:
 
     def catch_up(self):
         """A scrape that began after this call is over."""
-        now = time.time()
-        self.wait(lambda: self.value("timestamp(warmpool_ready)") > now)
+        now, self._moment = time.time(), None
+
+        def is_scraped():
+            moment = self.value("timestamp(warmpool_ready)")
+            self._moment = moment if moment > now else None
+            return self._moment is not None
+        self.wait(is_scraped)
 
     def __enter__(self):
         return self

@@ -291,18 +291,17 @@ def test_what_is_wrong_with_the_name_is_said():
 # This machine
 
 def test_ourselves_are_seen():
-    with free_port() as port:
-        status, report = doctor(url=f"https://localhost:{port}", listen=f"127.0.0.1:{port}")
+    port = free_port()
+    status, report = doctor(url=f"https://localhost:{port}", listen=f"127.0.0.1:{port}")
     assert status == 1
     assert "FAULT: this is our own listener" in report
 
 
 def test_the_addresses_to_listen_on_are_looked_at(sim, tmp_path):
-    path = tmp_path / "http.sock"
+    path, port = tmp_path / "http.sock", free_port()
     with Warmpool(sim, listen=f"127.0.0.1:0, unix:{path}") as wp:
         busy = wp.addresses[0]
-        with free_port() as port:
-            status, report = doctor(sim=sim, listen=f"{busy}, 127.0.0.1:{port}, unix:{path}, unix:{path}.none")
+        status, report = doctor(sim=sim, listen=f"{busy}, 127.0.0.1:{port}, unix:{path}, unix:{path}.none")
         assert "client" not in wp.log().split("ready listen")[1], "the running one was disturbed"
     assert status == 0
     assert f"{busy} is taken" in report

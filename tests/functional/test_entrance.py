@@ -12,7 +12,7 @@ CHECKS = "{}%: Checks: {}, Failures: {}, Errors: 0\n"
 
 def test_the_demonstration_shows_one_handshake_a_call_directly_and_a_bounded_few_through_warmpool():
     done = subprocess.run([PYTHON, str(ROOT / "tests" / "quickstart" / "demo.py"), "--relay", "--warmpool", BINARY],
-                          capture_output=True, text=True, timeout=60, check=False)
+                          capture_output=True, text=True, timeout=110, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     calls = re.search(r"^ *calls +(\d+) +(\d+)\b", done.stdout, re.MULTILINE)
     handshakes = re.search(r"TLS handshakes +(\d+) +(\d+) ", done.stdout)

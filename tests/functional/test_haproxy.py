@@ -13,8 +13,8 @@ import requests
 
 import load
 import traffic
-from balancer import HAPROXY, Haproxy, free_port
-from daemon import Warmpool, read_all, read_response
+from balancer import HAPROXY, Haproxy
+from daemon import Warmpool, free_port, read_all, read_response
 from replies import KEY, ask, new_uniq, poll, submit
 
 pytestmark = pytest.mark.skipif(HAPROXY is None, reason="needs haproxy")
@@ -94,7 +94,8 @@ def test_no_submit_is_doubled_or_lost_when_both_are_restarted_in_turn(sim, offic
             await asyncio.sleep(1)
             await asyncio.to_thread(office.instances[number].stop)
             await asyncio.to_thread(office.start_again, number)
-        await asyncio.sleep(1)
+            await asyncio.to_thread(office.instances[number].wait_log, " access ")  # HAProxy takes it for up again
+        await asyncio.to_thread(sim.wait, lambda counters: counters["requests"]["by_path"].get("GET /in.php", 0) > 200, 60)
 
     outcomes = asyncio.run(traffic.run(office.front, _mixed(40), during=restart()))
     print(_tally(outcomes))
@@ -111,6 +112,8 @@ def test_of_an_instance_that_is_killed_only_what_was_in_flight_fails_and_says_so
 
     async def kill():
         await asyncio.sleep(1)
+        held = sim.fault(action="delay", path="/", ms=1500, times=2 * HALF)
+        await asyncio.to_thread(sim.wait, lambda _: sim.acted(held) == 2 * HALF)  # each connection of both is in use
         office.instances[0].process.kill()
         await asyncio.sleep(2)
 
@@ -159,8 +162,9 @@ def _submit_to_one_that_dies(sim, office):
     said, _ = curl.communicate(timeout=30)
     office.start_again(0)
     deadline = time.monotonic() + 20
-    while ask(office.front, "/echo").status_code != 200 or not office.instances[0].access_lines():
-        assert time.monotonic() < deadline   # it is not taken for up again
+    while not any(" class=submit " in line for line in office.instances[0].access_lines()):
+        assert time.monotonic() < deadline   # it is not taken for up again, by the backend for submits
+        submit(office.front, new_uniq())
         time.sleep(0.05)
     return sim.submits()["arrivals"][uniq], said
 
@@ -190,15 +194,17 @@ def test_what_haproxy_says_itself_has_the_shape_of_the_api(office):
 
 
 def test_who_hangs_up_in_the_queue_is_not_submitted(sim, tmp_path):
-    with _Office(sim, tmp_path, **{"pool.size": 1}) as office:
-        sim.fault(action="delay", path="/echo", ms=1500, times=2)
+    with _Office(sim, tmp_path, **{"pool.size": 1, "queue.timeout": "60s"}) as office:
+        rule = sim.fault(action="hold", path="/echo", times=2)
         held = [socket.create_connection((wp.host, wp.port), 20) for wp in office.instances]
         for sock in held:
             sock.sendall(b"GET /echo HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        sim.wait(lambda counters: counters["requests"]["by_path"].get("GET /echo", 0) == 2)
+        sim.wait(lambda _: sim.acted(rule) == 2)
         uniq = new_uniq()
         with pytest.raises(requests.exceptions.ReadTimeout):
             submit(office.front, uniq, timeout=0.5)
+        _until_logged(office, " class=submit ", 1)  # it has been taken out
+        sim.clear_faults()
         for sock in held:
             assert read_response(sock)[0] == 200
             sock.close()

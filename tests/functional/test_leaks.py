@@ -20,8 +20,8 @@ def test_hang_ups_leave_nothing(sim):
         assert result.answered + result.hung_up == 10000
         assert set(result.statuses) == {200}
         sim.wait(lambda counters: wp.descriptors() <= before_fds + 30, timeout=20)
-        grown_kb = wp.memory_kb() - before_kb
-        assert grown_kb < (65536 if is_sanitized() else 2048), f"{grown_kb} kB more"
+        most_kb = before_kb + (65536 if is_sanitized() else 2048)  # once what a peak took is given back (proxy.c: a second)
+        sim.wait(lambda counters: wp.memory_kb() < most_kb, timeout=20)
         assert sim.counters()["connections"]["max_open"] <= 25
 
 

@@ -15,14 +15,17 @@ def _daemon(sim, spares):
 
 
 def _use_each(sim, wp):
-    """As many requests at once as there are connections, each held until all have been sent."""
-    sim.fault(action="delay", ms=6000, path="/res.php", times=-1)
+    """As many requests at once as there are connections, each held until all have arrived."""
+    sim.fault(action="hold", path="/res.php", times=-1)
     with concurrent.futures.ThreadPoolExecutor(COUNT) as many:
         def one(_):
             with wp.connect(60) as sock:
                 sock.sendall(b"GET /res.php?key=k&action=getbalance HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 return read_response(sock)[0]
-        assert set(many.map(one, range(COUNT))) == {200}
+        statuses = many.map(one, range(COUNT))
+        sim.wait(lambda counters: counters["requests"]["total"] == COUNT, timeout=20)
+        sim.clear_faults()
+        assert set(statuses) == {200}
     used = [connection["requests"] for connection in sim.connections()]
     assert used == [1] * COUNT, f"{used.count(1)} of {len(used)} carried one request"
 
@@ -49,7 +52,7 @@ def test_a_warm_connection_is_small(sim):
     with _daemon(sim, COUNT) as wp:
         unused_kb = (_steady_kb(wp) - empty_kb) / COUNT
         _use_each(sim, wp)
-        sim.wait(lambda counters: counters["connections"]["open"] == COUNT)
+        sim.wait(lambda counters: counters["connections"]["open"] == COUNT, timeout=20)
         used_kb = (_steady_kb(wp) - empty_kb) / COUNT
     print(f"private memory a warm connection: {unused_kb:.1f} kB unused, {used_kb:.1f} kB used")
     assert unused_kb <= MOST_KB and used_kb <= MOST_KB

@@ -7,6 +7,8 @@ import pathlib
 import random
 import re
 import select
+import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -26,8 +28,8 @@ import check_metrics  # noqa: E402
 
 RULES = ROOT / "docs/grafana/warmpool-rules.yml"
 DASHBOARD = ROOT / "docs/grafana/warmpool-dashboard.json"
-SIZE, CLIENTS, REQUESTS = 6, 16, 70
-OPTIONS = {**ON, "pool.size": SIZE, "timeouts.response": "1s"}
+SIZE, CLIENTS, REQUESTS, DELAY_MS = 6, 16, 70, 15
+OPTIONS = {**ON, "pool.size": SIZE, "pool.solve_share": "100%", "timeouts.response": "2s"}
 
 # What goes wrong at the API, for requests that carry the mark in their query.
 FAULTS = [
@@ -57,6 +59,7 @@ KINDS = [
     (3, "submit", "GET", "/in.php", "method=post", "poor"),
     (.3, "poll", "GET", "/res.php", "action=get&id=1", "silent"),
 ]
+HELD = [(1, "solve", "GET", "/solve.php", "method=post&solve_ms=0", "")]
 
 
 class Socket:
@@ -79,6 +82,12 @@ class Socket:
     def has_answer(self):
         return bool(select.select([self._sock], [], [], 0)[0])
 
+    def leave(self):
+        """Whether no answer has come; then it is left by a reset, and an answer that comes from now on is met by one."""
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._sock.shutdown(socket.SHUT_RDWR)
+        return self._sock.recv(1, socket.MSG_PEEK) == b""
+
     def close(self):
         self._sock.close()
 
@@ -86,16 +95,16 @@ class Socket:
 class Client(threading.Thread):
     """One keep-alive client; `replies` counts what it was told by (class, status)."""
 
-    def __init__(self, wp, number, requests_each):
+    def __init__(self, wp, number, requests_each, kinds=KINDS):
         super().__init__()
-        self._wp, self._dice, self._count = wp, random.Random(number), requests_each
+        self._wp, self._dice, self._count, self._kinds = wp, random.Random(number), requests_each, kinds
         self._sock = None
         self.totals, self.replies = collections.Counter(), collections.Counter()
         self.errors, self.uniqs, self.left, self.failure = collections.Counter(), [], 0, None
 
     def run(self):
         try:
-            for kind in self._dice.choices(KINDS, [row[0] for row in KINDS], k=self._count):
+            for kind in self._dice.choices(self._kinds, [row[0] for row in self._kinds], k=self._count):
                 self._ask(*kind[1:])
         except Exception as failure:  # pylint: disable=broad-except
             self.failure = failure
@@ -124,7 +133,7 @@ class Client(threading.Thread):
         self._sock = self._sock or Socket(self._wp, self.totals)
         self._sock.sendall(f"{method} {path}?{query} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
                            f"Content-Type: application/x-www-form-urlencoded\r\n\r\n".encode() + body)
-        if mark == "left" and self._reaches_the_api(uniq):
+        if mark == "left" and self._reaches_the_api(uniq) and self._sock.leave():
             self._hang_up()
             self.left += 1
             return
@@ -133,7 +142,7 @@ class Client(threading.Thread):
         self.replies[class_, status] += 1
         if "proxy-status" in headers:
             self.errors[body.decode().split("\n", 1)[0].removeprefix("ERROR_")] += 1
-        if headers.get("connection") == "close":
+        if headers.get("connection") == "close" or mark == "left":
             self._hang_up()
 
 
@@ -151,7 +160,7 @@ def by_code(replies):
 
 @contextlib.contextmanager
 def watched(tmp_path, **options):
-    with Simulator(delay_ms=15, keep_requests=20000) as sim, Warmpool(sim, secrets=[KEY], **{**OPTIONS, **options}) as wp:
+    with Simulator(delay_ms=DELAY_MS, keep_requests=20000) as sim, Warmpool(sim, secrets=[KEY], **{**OPTIONS, **options}) as wp:
         wp.sim = sim
         with Prometheus(wp, tmp_path, RULES) as prom:
             prom.catch_up()
@@ -175,8 +184,8 @@ def compare_with_clients(prom, clients, left):
     assert 0 <= prom.value("warmpool_client_sent_bytes_total") - totals["received"] <= left * 200
 
 
-def compare_with_api(sim, prom, clients, unread):
-    counters, submits = sim.counters(), sim.submits()
+def compare_with_api(sim, prom, clients, counters, unread):
+    submits = sim.submits()
     asked = [row for client in clients for row in client.uniqs]
     sent = prom.by("class", "warmpool_upstream_requests_total")
     assert sum(sent.values()) == counters["requests"]["total"] + counters["requests"]["partial"] + unread
@@ -216,16 +225,49 @@ def judge_scrapes(prom, began):
     assert prom.value("sum(warmpool_connection_requests_sum)") <= prom.value("sum(warmpool_upstream_requests_total)")
 
 
-def run_clients(wp, prom, number, requests_each):
-    clients = [Client(wp, one, requests_each) for one in range(number)]
+def wait_shown(wp, prom, *lines):
+    """/metrics says all of this, at one moment."""
+    prom.wait(lambda: {*lines} <= {*ask(wp, path="/metrics")[2].splitlines()})
+
+
+def settle(sim, prom):
+    """What the API has counted, no connection coming up or going: the same before a scrape and after it."""
+    for _ in range(20):
+        counters = sim.counters()
+        prom.catch_up()
+        if counters == sim.counters() and not counters["handshakes"]["now"]:
+            return counters
+    raise AssertionError(f"its connections do not rest: {counters}")
+
+
+def started(clients):
     for client in clients:
         client.start()
+    return clients
+
+
+def finish(clients):
     for client in clients:
         client.join()
     assert [client.failure for client in clients if client.failure] == []
-    prom.wait(lambda: "warmpool_requests_in_flight 0\n" in ask(wp, path="/metrics")[2])
-    prom.catch_up()
     return clients
+
+
+def run_clients(wp, prom, number, requests_each):
+    clients = finish(started([Client(wp, one, requests_each) for one in range(number)]))
+    wait_shown(wp, prom, "warmpool_requests_in_flight 0")
+    return clients
+
+
+def fill_the_pool(sim, wp, prom, began):
+    """One request more than there are connections, all of them held until that was scraped."""
+    sim.set(delay_ms=0)  # they are held as soon as they have arrived
+    rule = sim.fault(action="hold", path="/solve.php", times=SIZE)
+    clients = started([Client(wp, one, 1, HELD) for one in range(SIZE + 1)])
+    prom.wait(lambda: max(prom.history("sum(warmpool_queue_length)", began)) > 0 and sim.acted(rule) == SIZE)
+    sim.set(delay_ms=DELAY_MS)
+    sim.clear_faults()
+    return finish(clients)
 
 
 def judge_labels(prom):
@@ -251,20 +293,21 @@ def judge_dashboard(prom):
 
 def test_prometheus_shows_what_the_api_and_the_clients_counted(tmp_path):
     with watched(tmp_path) as (sim, wp, prom):
+        began = time.time()
+        clients = fill_the_pool(sim, wp, prom, began)
         for rule in FAULTS:
             sim.fault(**rule)
-        began = time.time()
-        clients = run_clients(wp, prom, CLIENTS, REQUESTS)
+        clients += run_clients(wp, prom, CLIENTS, REQUESTS)
         left = sum(client.left for client in clients)
+        counters = settle(sim, prom)
         compare_with_clients(prom, clients, left)
-        compare_with_api(sim, prom, clients, unread=0)
+        compare_with_api(sim, prom, clients, counters, unread=0)
         judge_scrapes(prom, began)
         judge_labels(prom)
         judge_dashboard(prom)
         assert left > 0
-        assert {"WarmpoolOutcomeUnknown", "WarmpoolAnswersUnread"} <= {
-            row["labels"]["alertname"] for row in prom.ask("alerts")["alerts"]}
-        counters = sim.counters()
+        prom.wait(lambda: {"WarmpoolOutcomeUnknown", "WarmpoolAnswersUnread"} <= {
+            row["labels"]["alertname"] for row in prom.ask("alerts")["alerts"]})
         print(f"{sum(added(clients, 'replies').values())} replies, {left} clients that left; {counters['requests']}; "
               f"{counters['handshakes']}")
 
@@ -274,36 +317,43 @@ def test_requests_that_the_api_never_read_are_attempts(tmp_path):
         rule = sim.fault(action="close_unread", how="rst", reused=True, times=8)
         clients = run_clients(wp, prom, 4, 30)
         assert sim.acted(rule) == 8
-        compare_with_api(sim, prom, clients, unread=8)
+        compare_with_api(sim, prom, clients, settle(sim, prom), unread=8)
         told = added(clients, "errors")["SUBMIT_UNKNOWN"]
         assert prom.value("sum(warmpool_unknown_fates_total)") == told
 
 
 def test_gauges_are_what_is_there_at_the_moment(tmp_path):
-    with watched(tmp_path, **{"queue.size": 4, "timeouts.response": "30s"}) as (sim, wp, prom), contextlib.ExitStack() as stack:
-        sim.fault(action="delay", query="mark=slow", ms=6000, times=-1)
+    patience = {"timeouts.response": "60s", "queue.timeout": "60s"}
+    with watched(tmp_path, **{"queue.size": 4, **patience}) as (sim, wp, prom), contextlib.ExitStack() as stack:
+        sim.fault(action="hold", query="mark=slow", times=-1)
         socks = [stack.enter_context(wp.connect(30)) for _ in range(SIZE + 4 + 3)]
-        for number, sock in enumerate(socks):
+        for number, sock in enumerate(socks, 1):
             sock.sendall(f"GET /res.php?key={KEY}&action=get&id=1&mark=slow HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-            prom.wait(lambda held=min(number + 1, SIZE + 4): f"warmpool_requests_in_flight {held}\n" in ask(wp, path="/metrics")[2])
+            leased, queued = min(number, SIZE), min(max(number - SIZE, 0), 4)
+            wait_shown(wp, prom, f'warmpool_upstream_connections{{state="leased"}} {leased}', f'warmpool_queue_length{{class="poll"}} {queued}')
+        wait_shown(wp, prom, 'warmpool_client_connections{phase="lingering"} 3')  # for 2 s
         for sock in socks[-3:]:
             assert read_response(sock)[0] == 503
+            sock.close()
+        wait_shown(wp, prom, 'warmpool_client_connections{phase="lingering"} 0')
         prom.catch_up()
         assert prom.by("state", "warmpool_upstream_connections") == {"leased": SIZE}
         assert prom.by("class", "warmpool_queue_length") == {"poll": 4}
         assert prom.value("warmpool_queue_length_max") == 4
-        assert prom.by("phase", "warmpool_client_connections") == {"waiting": SIZE + 4, "lingering": 3}
+        assert prom.by("phase", "warmpool_client_connections") == {"waiting": SIZE + 4}
         assert prom.by("error", "warmpool_error_replies_total") == {"QUEUE_FULL": 3}
         # They were refused before they were looked at.
         assert prom.by("class", "warmpool_requests_total") == {"unread": 3}
         assert 0 < prom.value("warmpool_buffered_bytes") < prom.value("warmpool_buffered_bytes_max")
-        for sock in socks[SIZE:]:
+        for sock in socks[SIZE:SIZE + 4]:
             sock.close()
+        wait_shown(wp, prom, f"warmpool_requests_in_flight {SIZE}")
+        sim.clear_faults()
         for sock in socks[:SIZE]:
             assert read_response(sock)[0] == 200
-        prom.catch_up()
+        counters = settle(sim, prom)
         assert prom.by("phase", "warmpool_client_connections") == {"idle": SIZE}
-        assert prom.value("sum(warmpool_upstream_connections)") == sim.counters()["connections"]["open"]
+        assert prom.value("sum(warmpool_upstream_connections)") == counters["connections"]["open"]
         assert prom.by("source", "warmpool_idle_timeout_source") == {"assumed": 1}
 
 

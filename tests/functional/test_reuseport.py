@@ -8,8 +8,7 @@ import socket
 import pytest
 
 import distance
-from balancer import free_port
-from daemon import Warmpool, read_all, read_response
+from daemon import Warmpool, free_port, read_all, read_response
 from replies import KEY, new_uniq
 from simctl import Simulator
 

@@ -105,8 +105,8 @@ def test_too_few_descriptors_are_named():
 
 
 def test_an_upstream_that_is_ourselves_is_refused():
-    with free_port() as port:
-        result = _run("run", "--set", f"listen=127.0.0.1:{port}", "--set", f"upstream.url=https://localhost:{port}")
+    port = free_port()
+    result = _run("run", "--set", f"listen=127.0.0.1:{port}", "--set", f"upstream.url=https://localhost:{port}")
     assert result.returncode == 1
     assert "our own listener" in result.stderr
 
@@ -146,9 +146,9 @@ def test_unix_and_ipv6_listeners(sim, tmp_path):
 
 
 def test_ourselves_are_seen_behind_a_wildcard():
-    with free_port() as port:
-        result = _run("run", "--set", f"listen=0.0.0.0:{port}", "--set", "access.allow=127.0.0.0/8,192.0.2.0/24",
-                      "--set", f"upstream.url=https://localhost:{port}")
+    port = free_port()
+    result = _run("run", "--set", f"listen=0.0.0.0:{port}", "--set", "access.allow=127.0.0.0/8,192.0.2.0/24",
+                  "--set", f"upstream.url=https://localhost:{port}")
     assert result.returncode == 1
     assert "our own listener" in result.stderr
 

@@ -1,6 +1,6 @@
 """Tokens: who must give one, how, what becomes of it, and who guesses."""
 import base64
-import concurrent.futures
+import contextlib
 import hashlib
 import os
 import pathlib
@@ -12,7 +12,7 @@ import subprocess
 import pytest
 import requests
 
-from daemon import BINARY, ROOT, Warmpool, read_response
+from daemon import BINARY, ROOT, Warmpool, read_response, stopped
 from replies import KEY, arrived, new_uniq
 from simctl import Simulator
 
@@ -67,14 +67,21 @@ def basic(name, secret):
     return "Basic " + base64.b64encode(f"{name}:{secret}".encode()).decode()
 
 
-def ask(wp, target=None, address=0, **headers):
-    """One request on a connection of its own: (status, headers, body)."""
+def send(wp, target=None, address=0, **headers):
+    """One request on a connection of its own."""
     host, port = wp.addresses[address].rsplit(":", 1)
     uniq = new_uniq()
     lines = [f"GET {target or '/in.php'}?key={KEY}&uniq={uniq} HTTP/1.1", f"Host: {host}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-    with socket.create_connection((host, int(port)), timeout=10) as sock:
-        sock.sendall("\r\n".join([*lines, "", ""]).encode())
+    sock = socket.create_connection((host, int(port)), timeout=10)
+    sock.sendall("\r\n".join([*lines, "", ""]).encode())
+    return uniq, sock
+
+
+def ask(*arguments, **headers):
+    """The same, and its answer: (uniq, status, headers, body)."""
+    uniq, sock = send(*arguments, **headers)
+    with sock:
         return uniq, *read_response(sock)[:3]
 
 
@@ -279,11 +286,12 @@ def test_rows_hold_for_a_name_or_a_network(tokens, rows, address, given, is_boun
     options = {"pool.size": 1, "pool.min_idle": 1, "queue.timeout": "1s", "access.clients": rows}
     with Simulator(idle_timeout=0) as sim, listening(sim, tokens, **options) as wp:
         rule = sim.fault(action="never", path="/echo")
-        with concurrent.futures.ThreadPoolExecutor() as threads:
-            threads.submit(ask, wp, "/echo", Authorization=basic("team-c", SECRETS[2]))
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(send(wp, "/echo", Authorization=basic("team-c", SECRETS[2]))[1])
             sim.wait(lambda _: sim.acted(rule) == 1)
-            waiting = [threads.submit(ask, wp, None, address, **given) for _ in range(2)]
-            codes = sorted(one.result()[3].decode() for one in waiting)
+            with stopped(wp.process):  # it learns of both at once
+                waiting = [stack.enter_context(send(wp, None, address, **given)[1]) for _ in range(2)]
+            codes = sorted(read_response(sock)[2].decode() for sock in waiting)
             sim.close_all()
     assert codes == ["ERROR_CLIENT_QUEUE_FULL" if is_bounded else "ERROR_QUEUE_TIMEOUT", "ERROR_QUEUE_TIMEOUT"]
 
