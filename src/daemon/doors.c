@@ -203,12 +203,23 @@ void doors_resume(struct doors *doors)
 	}
 }
 
+void doors_shut(struct doors *doors)
+{
+	for (size_t i = 0; i < doors->count; i++) {
+		struct listener *listener = &doors->items[i].listener;
+
+		if (listener->is_adopted) {
+			listener_close(listener);
+		} else {
+			listener_refuse_new(listener);
+		}
+	}
+}
+
 void doors_take_waiting(struct doors *doors)
 {
 	for (size_t i = 0; i < doors->count; i++) {
-		if (!doors->items[i].listener.is_adopted) {
-			listener_take_waiting(&doors->items[i].listener);
-		}
+		listener_take_waiting(&doors->items[i].listener);
 	}
 }
 
@@ -217,6 +228,16 @@ void doors_close(struct doors *doors)
 	for (size_t i = 0; i < doors->count; i++) {
 		listener_close(&doors->items[i].listener);
 	}
+}
+
+bool doors_are_closed(const struct doors *doors)
+{
+	for (size_t i = 0; i < doors->count; i++) {
+		if (doors->items[i].listener.fd >= 0) {
+			return false;
+		}
+	}
+	return true;
 }
 
 void doors_fini(struct doors *doors)

@@ -39,10 +39,15 @@ MUST_USE bool doors_set_tls(struct doors *doors, struct tls_server *tls);
 void doors_start(struct doors *doors);
 /* There is room for a client again. */
 void doors_resume(struct doors *doors);
-/* Accepts what waits at sockets of our own, before they are closed: the kernel would reset it. */
+/*
+ * Lets nobody new in (net/listener.h), before doors_take_waiting() and doors_close(). Inherited sockets are closed at once: they stay open at
+ * systemd, and what connects waits there for the next process.
+ */
+void doors_shut(struct doors *doors);
+/* Accepts who waits: the kernel would reset him at the close. */
 void doors_take_waiting(struct doors *doors);
-/* Inherited sockets stay open at systemd: what connects meanwhile waits there for the next process. */
 void doors_close(struct doors *doors);
+bool doors_are_closed(const struct doors *doors);
 void doors_fini(struct doors *doors);
 
 /* "127.0.0.1:8080 tls:[::1]:8443". Returns `out`. */

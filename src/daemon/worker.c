@@ -31,7 +31,12 @@
 #include <string.h>
 #include <time.h>
 
-enum { WARM_WAIT_MS = 10000, EXIT_BY_SECOND_SIGNAL = 1 };
+enum {
+	WARM_WAIT_MS = 10000,
+	DOORS_GRACE_MS =
+		5, /* for TCP handshakes that are under way: more than a round trip in a LAN */
+	EXIT_BY_SECOND_SIGNAL = 1,
+};
 
 struct worker {
 	const struct cli *cli; /* borrowed; what a reload reads again */
@@ -51,7 +56,8 @@ struct worker {
 	struct admin_doors admin_doors;
 	struct service service;
 	struct event signals[3];
-	struct timer warm_timer; /* serves at last without warmth */
+	struct timer warm_timer;  /* serves at last without warmth */
+	struct timer doors_timer; /* they were shut, and are closed now */
 	struct timer drain_timer;
 	struct timer log_timer; /* lines that were gathered are due */
 	int exit_status;
@@ -158,6 +164,26 @@ static void on_drain_timer(void *owner)
 	worker->is_done = true;
 }
 
+static void on_doors_timer(void *owner)
+{
+	struct worker *worker = owner;
+
+	doors_take_waiting(&worker->doors);
+	doors_close(&worker->doors);
+}
+
+/* Who waits is served, and whose handshake is under way; who comes now shall find the next instance. */
+static void leave_doors(struct worker *worker)
+{
+	if (!worker->is_serving) {
+		doors_close(&worker->doors);
+		return;
+	}
+	doors_shut(&worker->doors);
+	doors_take_waiting(&worker->doors);
+	timer_set(&worker->doors_timer, worker->clock.now_ms + DOORS_GRACE_MS);
+}
+
 static void on_stop_signal(evutil_socket_t number, short what, void *arg)
 {
 	struct worker *worker = arg;
@@ -175,10 +201,7 @@ static void on_stop_signal(evutil_socket_t number, short what, void *arg)
 	log_write(worker->log, LOG_INFO, "stop", "signal %d: finishing %zu requests", (int)number,
 		  worker->proxy.exchanges.count);
 	service_stopping(&worker->service, worker->config->shutdown_drain_timeout_ms);
-	if (worker->is_serving) {
-		doors_take_waiting(&worker->doors);
-	}
-	doors_close(&worker->doors);
+	leave_doors(worker);
 	worker->pool.is_draining = true;
 	proxy_drain(&worker->proxy);
 	timer_set(&worker->drain_timer,
@@ -365,6 +388,7 @@ struct worker *worker_new(const struct cli *cli, struct config *config, struct l
 	set_up_pool(worker);
 	set_up_admin(worker);
 	timer_init(&worker->warm_timer, worker->base, &worker->clock, on_warm_timer, worker);
+	timer_init(&worker->doors_timer, worker->base, &worker->clock, on_doors_timer, worker);
 	timer_init(&worker->drain_timer, worker->base, &worker->clock, on_drain_timer, worker);
 	timer_init(&worker->log_timer, worker->base, &worker->clock, on_log_timer, worker);
 	service_init(&worker->service, worker->base, &worker->clock, write_status, worker);
@@ -405,7 +429,8 @@ static void end_turn(struct worker *worker)
 	if (!worker->is_serving && !worker->is_stopping && pool_is_warm(&worker->pool)) {
 		begin_serving(worker);
 	}
-	if (worker->is_stopping && proxy_is_drained(&worker->proxy)) {
+	if (worker->is_stopping && doors_are_closed(&worker->doors) &&
+	    proxy_is_drained(&worker->proxy)) {
 		worker->is_done = true;
 	}
 	proxy_turn(&worker->proxy);
@@ -445,6 +470,7 @@ void worker_free(struct worker *worker)
 	proxy_free(&worker->proxy);
 	service_fini(&worker->service);
 	timer_fini(&worker->warm_timer);
+	timer_fini(&worker->doors_timer);
 	timer_fini(&worker->drain_timer);
 	timer_fini(&worker->log_timer);
 	for (size_t i = 0; i < ARRAY_SIZE(worker->signals); i++) {

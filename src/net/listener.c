@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdint.h>
@@ -166,6 +167,33 @@ void listener_start(struct listener *listener)
 	event_add(&listener->event, NULL);
 }
 
+/* Its packets begin with the TCP header: the flags are at 13, SYN is 0x02 (RFC 9293 section 3.1). */
+static void drop_syns(int fd)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x02, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	const struct sock_fprog program = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+}
+
+void listener_refuse_new(struct listener *listener)
+{
+	if (listener->fd < 0 || listener->is_adopted) {
+		return;
+	}
+	if (addr_is_local(&listener->addr)) {
+		(void)unlink(listener->addr.sa.local.sun_path);
+	} else {
+		drop_syns(listener->fd);
+	}
+	listener->refuses_new = true;
+}
+
 void listener_close(struct listener *listener)
 {
 	if (listener->fd < 0) {
@@ -175,7 +203,7 @@ void listener_close(struct listener *listener)
 	timer_fini(&listener->retry);
 	close(listener->fd);
 	listener->fd = -1;
-	if (addr_is_local(&listener->addr) && !listener->is_adopted) {
+	if (addr_is_local(&listener->addr) && !listener->is_adopted && !listener->refuses_new) {
 		(void)unlink(listener->addr.sa.local.sun_path);
 	}
 }

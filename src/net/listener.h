@@ -36,6 +36,7 @@ struct listener {
 	struct timer retry;
 	bool is_paused;
 	bool is_adopted;
+	bool refuses_new; /* its unix socket's file is gone already */
 	bool listens_late;
 	bool takes_v4; /* an IPv6 socket that IPv4 clients reach too */
 };
@@ -57,6 +58,13 @@ MUST_USE bool listener_open(struct listener *listener, const struct listener_set
 /* Takes over a stream socket (IPv4, IPv6, unix) that listens already; false with errno set, still the caller's, when it is none. */
 MUST_USE bool listener_adopt(struct listener *listener, const struct listener_setup *setup, int fd);
 void listener_start(struct listener *listener);
+
+/*
+ * Nobody new gets in from now on, and whose handshake is under way still does: what comes between the last accept and the close would be
+ * reset with its request on the way. A SYN is dropped, so that it comes again a second later (RFC 6298 section 2) to whoever listens
+ * then; a unix socket's file is removed. Not for adopted ones, which others hold too.
+ */
+void listener_refuse_new(struct listener *listener);
 
 /* Accepts what waits now, as far as may_accept allows: before listener_close(), which would reset it. */
 void listener_take_waiting(struct listener *listener);

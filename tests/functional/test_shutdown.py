@@ -1,7 +1,13 @@
 """SIGTERM: what is in flight is finished, what comes is told to come no more, the end is clean."""
+import errno
+import select
 import signal
+import socket
 
-from daemon import Warmpool, read_response, stopped
+import pytest
+
+import preload
+from daemon import Warmpool, is_sanitized, read_response, stopped
 
 
 def _hold(wp, sim):
@@ -67,3 +73,20 @@ def test_who_waits_to_be_accepted_is_served(sim):
         for client in clients:
             assert read_response(client)[0] == 200
             client.close()
+
+
+def test_who_comes_as_the_listener_is_closed_is_refused_and_not_reset(sim, tmp_path):
+    """Accepted by the kernel alone, a client would be reset with its request on the way. It has to find the next instance instead."""
+    environment = preload.environment(tmp_path, "late_close")
+    if environment is None or is_sanitized():
+        pytest.skip("needs cc, and a library before all others")
+    go = tmp_path / "go"
+    with Warmpool(sim, environment={**environment, "PRELOAD_GO": str(go)}) as wp, socket.socket() as sock:
+        wp.terminate()
+        wp.wait_log("preload: closing")
+        sock.setblocking(False)
+        assert sock.connect_ex((wp.host, wp.port)) == errno.EINPROGRESS
+        go.touch()
+        assert select.select([], [sock], [], 20)[1]
+        # Its SYN was not answered: it came again a second later, when nobody listened any more.
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED

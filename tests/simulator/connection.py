@@ -178,6 +178,8 @@ class Connection:
         wait = answer.hold_s + settings.delay_ms / 1000
         if rule is None:
             self.later(wait, self.send, answer)
+        elif rule.action == "hold":   # from its arrival on, or rules that are forgotten meanwhile would hold it for ever
+            actions.perform(self, answer, rule)
         else:
             self.later(wait, actions.perform, self, answer, rule)
 

@@ -116,6 +116,7 @@ def test_delay_and_drip_take_their_time(sim):
 
 
 def test_held_answers_come_when_the_rules_are_forgotten(sim):
+    sim.set(delay_ms=60_000)   # is not waited for
     number = sim.fault(action="hold", times=-1)
     with Peer(sim) as gone:
         gone.request("/bytes/16")
@@ -125,6 +126,7 @@ def test_held_answers_come_when_the_rules_are_forgotten(sim):
         assert peer.rest(0.05) == (b"", "open") and sim.acted(number) == 2
         sim.clear_faults()
         assert peer.response()[1] == BODY
+        sim.set(delay_ms=0)
         assert peer.get("/bytes/16")[1] == BODY
 
 
