@@ -25,6 +25,7 @@ CHROMIUM = shutil.which("chromium")
 _ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-extensions",
               "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-proxy-server", "--hide-scrollbars",
               "--force-color-profile=srgb", "--remote-debugging-port=0", "about:blank"]
+_STARTS = 3
 
 
 class BrowserError(Exception):
@@ -35,18 +36,28 @@ class Browser:
     def __init__(self):
         self._profile = tempfile.TemporaryDirectory(prefix="warmpool-browser-", ignore_cleanup_errors=True)
         self._errors = tempfile.TemporaryFile("w+")
-        self._process = subprocess.Popen([CHROMIUM, f"--user-data-dir={self._profile.name}", *_ARGUMENTS], stdin=subprocess.DEVNULL,
-                                         stdout=subprocess.DEVNULL, stderr=self._errors)
+        self._starts = 0
+        self._start()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
 
+    def _start(self):
+        self._starts += 1
+        self._process = subprocess.Popen([CHROMIUM, f"--user-data-dir={self._profile.name}", *_ARGUMENTS], stdin=subprocess.DEVNULL,
+                                         stdout=subprocess.DEVNULL, stderr=self._errors)
+
     def _port(self):
+        """Its own, when it is up. One that ended first ("GPU process launch failed", seen once on a full machine) is started again."""
         place = pathlib.Path(self._profile.name) / "DevToolsActivePort"
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and self._process.poll() is None:
+        while time.monotonic() < deadline:
             with contextlib.suppress(OSError, IndexError, ValueError):
                 return int(place.read_text().splitlines()[0])
+            if self._process.poll() is not None:
+                if self._starts == _STARTS:
+                    break
+                self._start()
             time.sleep(0.05)
         self._errors.seek(0)
         raise BrowserError(f"chromium did not start: {self._errors.read()[-2000:]}")
