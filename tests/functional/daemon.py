@@ -58,7 +58,7 @@ class Warmpool:
     def log(self):
         return pathlib.Path(self._log.name).read_text(errors="replace")
 
-    def wait_log(self, pattern, timeout=10):
+    def wait_log(self, pattern, timeout=20):
         """The first match of the pattern in the log; fails when it does not come in time."""
         deadline = time.monotonic() + timeout
         while True:
@@ -74,11 +74,11 @@ class Warmpool:
     def access_lines(self):
         return [line for line in self.log().splitlines() if " access " in line]
 
-    def connect(self, timeout=10):
+    def connect(self, timeout=20):
         """A raw client socket."""
         return socket.create_connection((self.host, self.port), timeout=timeout)
 
-    def raw(self, data, timeout=10, shut=False):
+    def raw(self, data, timeout=20, shut=False):
         """Sends bytes, returns all that comes until the daemon closes."""
         with self.connect(timeout) as sock:
             sock.sendall(data)
@@ -198,7 +198,7 @@ def stopped(process):
         process.send_signal(signal.SIGCONT)
 
 
-def wait_all_read(port, timeout=10):
+def wait_all_read(port, timeout=20):
     """Until who listens on this port (IPv4) has accepted and read all that came, ends of connections too."""
     deadline = time.monotonic() + timeout
     while _waits_at(port):

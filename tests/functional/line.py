@@ -60,7 +60,7 @@ class Connection:
         return struct.unpack("9I", self.near.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 36))[8]
 
     @staticmethod
-    def _wait(condition, otherwise, timeout=5):
+    def _wait(condition, otherwise, timeout=20):
         deadline = time.monotonic() + timeout
         while not condition():
             assert time.monotonic() < deadline, otherwise

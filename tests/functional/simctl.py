@@ -91,7 +91,7 @@ class Control:
         """Counters from zero; what is open stays counted as open."""
         self._call("POST", "/reset")
 
-    def wait(self, condition, timeout=5):
+    def wait(self, condition, timeout=20):
         """Returns counters() as soon as condition(counters) is true; fails after `timeout` s."""
         deadline = time.monotonic() + timeout
         while True:

@@ -20,7 +20,7 @@ def admin(sim):
         yield wp
 
 
-def until(condition, seconds=15):
+def until(condition, seconds=20):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline

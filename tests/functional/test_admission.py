@@ -39,7 +39,7 @@ def held(sim):
         sim.reset()
 
 
-def wait_until(condition, what, timeout=5):
+def wait_until(condition, what, timeout=20):
     deadline = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < deadline, f"not within {timeout} s: {what}"

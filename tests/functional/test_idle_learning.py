@@ -38,9 +38,9 @@ def test_an_unused_pool_learns_from_the_closes_of_its_spares():
         seen_s = [int(ms) / 1000 for ms in re.findall(r"idle close .* idle_ms=(\d+)", learned.string[:learned.start()])]
         print(f"learned {value} from {source}, seen {seen_s}")
         assert source == "observed"
-        # A second before the earliest close; on a busy machine all of them come late.
+        # A second before the earliest of those that have been judged by then; on a busy machine all of them come late.
         assert 2.9 <= min(seen_s) < 4
-        assert 1.9 <= _seconds(value) <= max(2, min(seen_s) - 1) + 0.002
+        assert 1.9 <= _seconds(value) <= max(2.1, max(seen_s) - 1)
 
 
 def _seconds(text):
