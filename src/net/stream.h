@@ -156,13 +156,14 @@ void stream_facts(const struct stream *stream, struct stream_facts *ret_facts);
 
 /* What became of all that was written, the FIN too. */
 enum stream_delivery {
-	STREAM_UNDER_WAY, /* no acknowledgement yet, or on a unix socket not read yet */
+	STREAM_UNDER_WAY, /* some of it is not acknowledged yet; never on a unix socket */
 	STREAM_DELIVERED, /* the peer's kernel has it */
 	STREAM_RESET,     /* the peer has closed, and will not read it */
 };
 
 /* Asks the kernel (SIOCOUTQ, tcp(7)); takes the socket's pending error. */
-enum stream_delivery stream_look_at_delivery(const struct stream *stream);
+enum stream_delivery stream_look_at_delivery(const struct stream *stream,
+					     uint32_t *ret_unacked_bytes);
 
 /*
  * Has anything arrived, or the peer ended, that no callback told yet? One system call (recv with MSG_PEEK); for a connection

@@ -44,19 +44,23 @@ void stream_facts(const struct stream *stream, struct stream_facts *ret_facts)
 	}
 }
 
-enum stream_delivery stream_look_at_delivery(const struct stream *stream)
+enum stream_delivery stream_look_at_delivery(const struct stream *stream,
+					     uint32_t *ret_unacked_bytes)
 {
 	int error = 0;
 	int unacked_bytes = 0;
 	socklen_t len = sizeof(error);
 
+	*ret_unacked_bytes = 0;
 	if (getsockopt(stream->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error != 0) {
 		return STREAM_RESET;
 	}
-	if (ioctl(stream->fd, SIOCOUTQ, &unacked_bytes) == 0 && unacked_bytes > 0) {
-		return STREAM_UNDER_WAY;
+	if (addr_is_local(&stream->peer) || ioctl(stream->fd, SIOCOUTQ, &unacked_bytes) != 0 ||
+	    unacked_bytes <= 0) {
+		return STREAM_DELIVERED;
 	}
-	return STREAM_DELIVERED;
+	*ret_unacked_bytes = (uint32_t)unacked_bytes;
+	return STREAM_UNDER_WAY;
 }
 
 bool stream_is_quiet(const struct stream *stream)

@@ -73,7 +73,6 @@ static void put_path(const struct log *log, struct log_line *line, const struct 
 void access_log_write(const struct exchange *exchange)
 {
 	struct log *log = exchange->proxy->log;
-	uint64_t now_us = exchange->proxy->clock->now_us;
 	UNINITIALIZED struct log_line line;
 
 	if (!exchange->proxy->config->log_access || !log_wants(log, LOG_INFO)) {
@@ -93,7 +92,8 @@ void access_log_write(const struct exchange *exchange)
 	log_field_ms(log, &line, LOG_KEY("connect_ms"), exchange->connect_us);
 	log_field_ms(log, &line, LOG_KEY("upstream_ms"),
 		     between_us(exchange->lent_us, exchange->answered_us));
-	log_field_ms(log, &line, LOG_KEY("total_ms"), between_us(exchange->began_us, now_us));
+	log_field_ms(log, &line, LOG_KEY("total_ms"),
+		     between_us(exchange->began_us, exchange_end_us(exchange)));
 	if (exchange->lent_us != 0) {
 		log_field_pair(log, &line, &conn_kinds[exchange->conn_kind]);
 	}

@@ -23,7 +23,7 @@ enum {
 	READ_TURN_BYTES = 1024 * 1024,
 	READ_ON_BYTES = 64 * 1024, /* read in this turn: what TLS still has is for the next */
 	LINGER_MS = 2000,
-	SETTLE_MS_MOST = 1024, /* at a time; 2 s in all */
+	SETTLE_MS_MOST = 1024, /* at a time; 2 s in all without any acknowledgement */
 };
 
 void client_move(struct client *client, enum client_phase phase)
@@ -51,6 +51,17 @@ static void tell_room(struct proxy *proxy)
 	}
 }
 
+/* It is closed before it is known whether its reply was taken: only a reset says that it was not. */
+static void settle_now(struct client *client)
+{
+	uint32_t unacked_bytes;
+
+	client->settle_ms = 0;
+	client->exchange->has_client_left |=
+		stream_look_at_delivery(&client->stream, &unacked_bytes) == STREAM_RESET;
+	exchange_finish(client->exchange);
+}
+
 void client_close(struct client *client)
 {
 	struct proxy *proxy = client->proxy;
@@ -58,6 +69,10 @@ void client_close(struct client *client)
 
 	if (client->phase == CLIENT_DEAD) {
 		return;
+	}
+	if (client->settle_ms > 0) {
+		settle_now(client);
+		exchange = NULL;
 	}
 	stream_close(&client->stream);
 	list_remove(&client->pending_node);
@@ -284,35 +299,48 @@ static void go_idle(struct client *client)
 	}
 }
 
-/*
- * The reply is with the kernel. Whether a client that had ended its side before still takes it, is told by its acknowledgement or its
- * reset: at once from nearby, after a round trip from elsewhere. Until then it is looked again, ever more seldom.
- */
-static void settle(struct client *client)
+static void reply_is_over(struct client *client, bool has_left)
 {
-	struct exchange *exchange = client->exchange;
-	enum stream_delivery delivery =
-		client->has_read_end ? stream_look_at_delivery(&client->stream) : STREAM_DELIVERED;
-
-	if (delivery == STREAM_UNDER_WAY && client->closes_after_reply &&
-	    client->settle_ms < SETTLE_MS_MOST) {
-		client->settle_ms = MAX(2 * client->settle_ms, 1);
-		client_set_deadline(client, client->settle_ms);
-		return;
-	}
-	if (delivery == STREAM_RESET ||
-	    (delivery == STREAM_UNDER_WAY && client->closes_after_reply)) {
-		exchange->has_client_left = true;
-	}
-	exchange_finish(exchange);
+	client->settle_ms = 0;
+	client->exchange->has_client_left |= has_left;
+	exchange_finish(client->exchange);
 	client->was_answered = true;
-	if (!client->closes_after_reply) {
+	if (has_left) {
+		client_close(client); /* what it asked for after that is not sent any more */
+	} else if (!client->closes_after_reply) {
 		go_idle(client);
 	} else if (client->lingers && !client->has_read_end) {
 		linger(client);
 	} else {
 		client_close(client);
 	}
+}
+
+/*
+ * The reply is with the kernel. Whether a client that had ended its side before still takes it, is told by its acknowledgement or its
+ * reset: at once from nearby, after a round trip from elsewhere. Until then it is looked again, ever more seldom while nothing moves.
+ */
+static void settle(struct client *client)
+{
+	uint32_t unacked_bytes = 0;
+	enum stream_delivery delivery =
+		client->has_read_end ? stream_look_at_delivery(&client->stream, &unacked_bytes)
+				     : STREAM_DELIVERED;
+
+	if (delivery != STREAM_UNDER_WAY || client->settle_ms >= SETTLE_MS_MOST) {
+		reply_is_over(client, delivery != STREAM_DELIVERED);
+		return;
+	}
+	if (client->settle_ms == 0) {
+		client->exchange->replied_us = client->proxy->clock->now_us;
+		client->settle_ms = 1;
+	} else if (unacked_bytes < client->unacked_bytes) {
+		client->settle_ms = 1;
+	} else {
+		client->settle_ms = 2 * client->settle_ms;
+	}
+	client->unacked_bytes = unacked_bytes;
+	client_set_deadline(client, client->settle_ms);
 }
 
 /* As much as the socket takes; nothing before the 100 Continue is out, which TLS would else finish with our first bytes. */
@@ -376,7 +404,7 @@ void client_on_writable(void *owner)
 {
 	struct client *client = owner;
 
-	if (is_replying(client)) {
+	if (is_replying(client) && client->settle_ms == 0) {
 		write_reply(client);
 	} else {
 		(void)client_write_continue(client);
@@ -403,7 +431,7 @@ void client_on_timer(void *owner)
 		}
 		break;
 	case CLIENT_IDLE:
-		if (client->stream.is_handshaking) {
+		if (client->stream.is_handshaking && !client->proxy->is_draining) {
 			client_handshake_failed(client, "it took longer than timeouts.client_head");
 		}
 		stream_shutdown_write(&client->stream);

@@ -41,10 +41,10 @@ struct client {
 	char host[CLIENT_HOST_BYTES]; /* the Host that access took last; without NUL */
 	uint8_t host_len;             /* 0: none, or it was too long to be kept */
 	uint16_t local_port;          /* of the listener; 0 for unix */
-	uint16_t
-		settle_ms; /* the reply is written; the look at its delivery that is due comes after so long */
-	uint8_t continue_bytes; /* of a 100 Continue that the socket has not taken yet */
-	bool is_allowed;        /* access.allow */
+	uint16_t settle_ms;           /* its delivery is looked at again after so long; else 0 */
+	uint32_t unacked_bytes;       /* of the reply, at the last look */
+	uint8_t continue_bytes;       /* of a 100 Continue that the socket has not taken yet */
+	bool is_allowed;              /* access.allow */
 	bool was_answered; /* at least once: a keep-alive client, not one that is about to speak */
 	bool has_read_end; /* FIN came */
 	bool closes_after_reply;

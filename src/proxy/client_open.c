@@ -108,6 +108,8 @@ void client_new(struct proxy *proxy, int fd, const struct addr *peer, uint16_t l
 		client_set_deadline(client, first_wait_ms(client));
 		client_on_readable(client);
 	} else {
-		client_set_deadline(client, proxy->config->timeouts_client_head_ms);
+		client_set_deadline(client, proxy->is_draining
+						    ? DRAIN_IDLE_MS
+						    : proxy->config->timeouts_client_head_ms);
 	}
 }

@@ -41,6 +41,11 @@ struct exchange *exchange_new(struct proxy *proxy, struct client *client)
 	return exchange;
 }
 
+uint64_t exchange_end_us(const struct exchange *exchange)
+{
+	return exchange->replied_us != 0 ? exchange->replied_us : exchange->proxy->clock->now_us;
+}
+
 void exchange_finish(struct exchange *exchange)
 {
 	struct proxy *proxy = exchange->proxy;

@@ -76,6 +76,7 @@ struct exchange {
 	uint64_t lent_us;
 	uint64_t connect_us; /* how long the connection took to open, if it was opened for this */
 	uint64_t answered_us;
+	uint64_t replied_us; /* the reply was written, and its delivery had to be waited for */
 
 	struct http_head request; /* large: kept last, never zeroed whole */
 	struct http_head response;
@@ -88,6 +89,9 @@ MUST_USE enum err exchange_admit(struct exchange *exchange);
 
 /* Part of it: whom is it counted for? Sets named_by, given_name and drops_authorization. */
 MUST_USE enum err exchange_identify(struct exchange *exchange);
+
+/* When it was over: when the reply was written, or now. */
+uint64_t exchange_end_us(const struct exchange *exchange);
 
 /* For so many seconds its client's address is refused for wrong tokens; 0: it is not. */
 unsigned exchange_guess_wait_s(const struct exchange *exchange);

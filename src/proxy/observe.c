@@ -138,7 +138,7 @@ static void note_unread(const struct exchange *exchange)
 void observe_finish(const struct exchange *exchange)
 {
 	struct metrics *metrics = exchange->proxy->metrics;
-	uint64_t total_us = exchange->proxy->clock->now_us - exchange->began_us;
+	uint64_t total_us = exchange_end_us(exchange) - exchange->began_us;
 	unsigned class = class_of(exchange);
 
 	if (exchange->status == 0 && !exchange->has_client_left) {
