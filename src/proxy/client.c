@@ -305,14 +305,12 @@ static void reply_is_over(struct client *client, bool has_left)
 	client->exchange->has_client_left |= has_left;
 	exchange_finish(client->exchange);
 	client->was_answered = true;
-	if (has_left) {
-		client_close(client); /* what it asked for after that is not sent any more */
-	} else if (!client->closes_after_reply) {
+	if (!has_left && !client->closes_after_reply) {
 		go_idle(client);
-	} else if (client->lingers && !client->has_read_end) {
+	} else if (!has_left && client->lingers && !client->has_read_end) {
 		linger(client);
 	} else {
-		client_close(client);
+		client_close(client); /* what one that has left asked for after that is not sent */
 	}
 }
 
